@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Judges what the managers said, and says which hosts have to be asked themselves.
+
+Runs on the controller alone, over results that are registered on the hosts.
+"""
+
+from __future__ import annotations
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, provision, verdict
+from ansible_collections.quorum.swarm.plugins.plugin_utils import controller
+
+
+class ActionModule(ActionBase):
+    """See the module of this name for its documentation."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        """Return the verdict, the hosts to ask, and what they have to reach."""
+        super().run(tmp, task_vars)
+        _unused, args = self.validate_argument_spec({"engine_check": {"type": "bool", "default": False}})
+        wanted = controller.wanted_of(task_vars)
+        judgement, facts = judge(task_vars, wanted)
+        addrs = []
+        for want in wanted.managers:
+            item = facts.get(want.host)
+            addr = inventory.advertise(want, item.addresses)[0] if item is not None and item.answered else ""
+            if addr:
+                addrs.append(addr)
+        return {
+            "changed": False,
+            "verdict": judgement.verdict,
+            "reason": judgement.reason,
+            "ask": provision.to_ask(wanted, judgement, args["engine_check"]),
+            "targets": provision.port_targets(addrs),
+            "locked": [host for host, item in facts.items() if item.membership.state == "locked"],
+        }
+
+
+def judge(task_vars, wanted):
+    """The verdict over the managers of the inventory, and what was seen of every host that was asked first.
+
+    Hosts that are to be taken out speak too where they are managers: of a swarm whose managers are all new in the
+    inventory, they are the only ones who know it.
+    """
+    groups = controller.groups_of(task_vars)
+    facts = controller.facts_of(task_vars, [want.host for want in wanted.managers] + groups[inventory.ABSENT])
+    tellers = [facts[want.host] for want in wanted.managers]
+    tellers += [facts[host] for host in groups[inventory.ABSENT] if facts[host].membership.control]
+    return verdict.judge(tellers, wanted.swarm_id), facts

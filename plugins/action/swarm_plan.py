@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Decides what one run of ``provision`` does, shows it, and hands each phase the hosts it is for.
+
+Runs on the controller alone. Refuses before anything is changed.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.quorum.swarm.plugins.action.swarm_judge import judge
+from ansible_collections.quorum.swarm.plugins.module_utils.core import lease, provision
+from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir
+
+
+class ActionModule(ActionBase):
+    """See the module of this name for its documentation."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        """Refuse, or return the phases of the run."""
+        super().run(tmp, task_vars)
+        _unused, args = self.validate_argument_spec({
+            "engine_check": {"type": "bool", "default": False},
+            "engine_config": {"type": "dict", "default": {}},
+        })
+        wanted = controller.wanted_of(task_vars)
+        judgement, facts = judge(task_vars, wanted)
+        facts.update(controller.facts_of(task_vars, provision.to_ask(wanted, judgement, args["engine_check"])))
+        view = judgement.view
+        kept = ""
+        if wanted.controller_dir and view is not None:
+            kept = controller_dir.kept_keys(wanted.controller_dir, view.swarm.id).digest
+        decision = provision.decide(wanted, judgement, facts, bool(args["engine_config"]), args["engine_check"], kept)
+        controller.refuse(decision.refusals)
+        display = Display()
+        for finding in decision.notes:
+            display.display(f"{finding.severity}: {finding.sentence()}")
+        if decision.steps:
+            display.display(f"Plan ({len(decision.steps)} steps):")
+            for line in _lines(decision.steps):
+                display.display("  " + line)
+        held = lease.read(view.swarm.labels) if view is not None else None
+        owner = controller.owner()
+        labels, _unused = lease.take({}, owner, "provision", time.time())
+        would = _by_host(decision)
+        return {
+            "changed": False,
+            "steps": [step.as_dict() for step in decision.steps],
+            "would": would,
+            "phases": {"check": [["__swarm_would", host] for host in would], "act": _phases(decision)},
+            "asked": sorted(facts),
+            "init": asdict(decision.init) if decision.init else {},
+            "init_labels": labels,
+            "joins": [asdict(join) for join in decision.joins],
+            "orders": [asdict(order) for order in decision.orders],
+            "removals": [{"host": item.host, "node_id": item.node_id, "live": item.live} for item in decision.removals],
+            "settings": dict(decision.settings),
+            "actor": decision.actor,
+            "closer": decision.closer,
+            "releaser": "" if decision.settings else decision.closer or decision.actor,
+            "remote_addrs": list(decision.remote_addrs),
+            "known_nodes": list(decision.known_nodes),
+            "allow": sorted(wanted.allowed),
+            "swarm": {
+                "default_addr_pool": list(wanted.default_addr_pool),
+                "subnet_size": wanted.subnet_size,
+                "data_path_port": wanted.data_path_port,
+            },
+            "force": wanted.force,
+            "owner": owner,
+            "take_over": held.owner if held is not None and controller.is_dead(held.owner) else "",
+            "unsettled": [item.sentence() for item in decision.unsettled],
+        }
+
+
+def _phases(decision):
+    """Pairs of a phase's group and a host, in the order of the run: add_host keeps it."""
+    pairs = [("__swarm_engines", host) for host in decision.engines]
+    if decision.init:
+        pairs.append(("__swarm_init", decision.init.host))
+    elif decision.changes and decision.actor:
+        pairs.append(("__swarm_begin", decision.actor))
+    pairs += [("__swarm_joins", join.host) for join in decision.joins]
+    if decision.places_nodes and decision.actor:
+        pairs.append(("__swarm_actor", decision.actor))
+    pairs += [("__swarm_leaves", host) for host in decision.leaves]
+    if decision.closer:
+        pairs.append(("__swarm_closer", decision.closer))
+    if decision.settings:
+        pairs.append(("__swarm_settler", decision.closer or decision.actor))
+    return [list(pair) for pair in pairs]
+
+
+def _lines(steps):
+    """The plan as a table: what, where, and why."""
+    kind = max(len(step.kind) for step in steps)
+    host = max(len(step.host) for step in steps)
+    return [f"{step.kind:<{kind}}  {step.host:<{host}}  {step.why}".rstrip() for step in steps]
+
+
+def _by_host(decision):
+    """What would change on, or for, each host: one text a host, in the order of the plan."""
+    texts = {}
+    for step in decision.steps:
+        host = step.host or decision.closer or decision.actor
+        texts.setdefault(host, []).append(f"{step.kind}: {step.why}")
+    return {host: "\n".join(lines) + "\n" for host, lines in texts.items()}

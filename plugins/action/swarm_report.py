@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The end of ``provision``: says what is true now, and fails where something is left undone.
+
+Runs on the controller alone. After a run that changed nothing, the first observation is the truth; otherwise the manager
+that acted last has looked again.
+"""
+
+from __future__ import annotations
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.quorum.swarm.plugins.action.swarm_judge import judge
+from ansible_collections.quorum.swarm.plugins.module_utils.core import report, verdict
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts
+from ansible_collections.quorum.swarm.plugins.plugin_utils import controller
+
+
+class ActionModule(ActionBase):
+    """See the module of this name for its documentation."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        """Print the table; fail with what this run could not settle."""
+        super().run(tmp, task_vars)
+        self.validate_argument_spec({})
+        wanted = controller.wanted_of(task_vars)
+        judgement, facts = judge(task_vars, wanted)
+        plan = controller.plain(task_vars["hostvars"]["localhost"].get("__swarm_plan") or {})
+        problems = list(plan.get("unsettled") or [])
+        if self._task.check_mode:
+            return {"changed": False}
+        for host in (plan.get("closer"), plan.get("actor")):
+            placed = controller.plain(task_vars["hostvars"][host].get("__swarm_placed")) if host else None
+            if placed and placed.get("facts"):
+                facts = {**facts, **controller.facts_of(task_vars, plan["asked"])}
+                facts[host] = HostFacts.of(host, {**placed["facts"], "addresses": [
+                    vars(item) for item in facts[host].addresses]})
+                judgement = verdict.judge([facts[host]], wanted.swarm_id)
+                break
+        display = Display()
+        for line in ["", *report.swarm(judgement, wanted, facts), ""]:
+            display.display(line)
+        if problems:
+            return {"changed": False, "failed": True, "msg": " | ".join(problems)}
+        return {"changed": False, "verdict": judgement.verdict}

@@ -1,0 +1,319 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From what the swarm is to what it shall be, one safe step after the other.
+
+Pure. The same function plans on the controller, where the whole plan is shown, and inside ``swarm_topology``, which
+asks for the next steps anew after each one that it has done. The rules:
+
+* after every step a majority of the voters is reachable, and never are two managers down at once;
+* promotions come first and are waited for; demotions follow, the unreachable first and the leader last;
+* a node is drained and idle before it becomes a manager, and a manager becomes a worker before it takes tasks;
+* where the quorum would not hold, nothing is planned and ``held`` says why, with the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.quorum.swarm.plugins.module_utils.core import quorum
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import LABEL_HOST, LABEL_MANAGED, Node
+
+KINDS = ("join", "update", "promote", "demote", "leave", "remove")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What one host of the inventory shall be in the swarm."""
+
+    host: str
+    role: str
+    availability: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """All labels that the collection keeps on the node, its bookkeeping included."""
+    node_id: str = ""
+    """The node that the host says it is; empty: the one that carries the host's name."""
+
+
+@dataclass(frozen=True)
+class Removal:
+    """One host that shall be no member any more."""
+
+    host: str
+    node_id: str = ""
+    live: bool = True
+    """Whether the host answers, so that it can leave by itself."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change of the swarm."""
+
+    kind: str
+    host: str
+    node_id: str
+    why: str
+    availability: str = ""
+    """For ``update`` and ``join``: the availability afterwards; empty: as it is."""
+    set_labels: Mapping[str, str] = field(default_factory=dict)
+    drop_labels: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """For results and JSON: only what is set."""
+        data: dict[str, Any] = {"kind": self.kind, "host": self.host, "node_id": self.node_id, "why": self.why}
+        if self.availability:
+            data["availability"] = self.availability
+        if self.set_labels:
+            data["set_labels"] = dict(self.set_labels)
+        if self.drop_labels:
+            data["drop_labels"] = list(self.drop_labels)
+        return data
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps in their order, and why it ends short of what is wanted, where it does."""
+
+    steps: tuple[Step, ...] = ()
+    held: tuple[Finding, ...] = ()
+
+
+def match(nodes: Sequence[Node], orders: Sequence[Order | Removal]) -> dict[str, Node]:
+    """The node of each host: the one that the host says it is, else the live one that carries its name.
+
+    Where several entries carry the name, a ready one is preferred, then a reachable voter, then the newest version.
+    """
+    by_id = {node.id: node for node in nodes}
+    result: dict[str, Node] = {}
+    for order in orders:
+        if order.node_id:
+            if order.node_id in by_id:
+                result[order.host] = by_id[order.node_id]
+            continue
+        named = [node for node in nodes if node.host == order.host]
+        if named:
+            result[order.host] = max(named, key=lambda n: (n.state == "ready", n.reachable, n.version))
+    return result
+
+
+def ghosts(nodes: Sequence[Node], orders: Sequence[Order], matched: Mapping[str, Node]) -> list[tuple[str, Node]]:
+    """Entries of a host's former lives: not ready, with the name of a host that is another node now."""
+    live = {node.id for node in matched.values()}
+    found = []
+    for order in orders:
+        own = matched.get(order.host)
+        if own is None or own.state != "ready":
+            continue
+        found += [(order.host, node) for node in nodes
+                  if node.id not in live and node.state != "ready"
+                  and (node.host == order.host or (not node.host and node.hostname == own.hostname))]
+    return found
+
+
+def label_changes(node: Node, labels: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Labels to set, and labels to drop because the collection set them once and nobody wants them now."""
+    to_set = {name: value for name, value in labels.items() if node.labels.get(name) != value}
+    wanted = set(labels) | {LABEL_HOST, LABEL_MANAGED}
+    to_drop = tuple(sorted(name for name in node.managed_labels if name not in wanted and name in node.labels))
+    return to_set, to_drop
+
+
+def promotable(voters: int, reachable: int) -> int:
+    """How many promotions may be under way at once: were they all to die on arrival, a majority would remain.
+
+    At least one, because one voter can become three only through two.
+    """
+    more = 1
+    while quorum.has_quorum(voters + more + 1, reachable):
+        more += 1
+    return more
+
+
+def next_steps(
+    nodes: Sequence[Node], orders: Sequence[Order], removals: Sequence[Removal] = (), here: str = ""
+) -> Plan:
+    """The next steps that may be done from this state without looking again; empty when nothing is left.
+
+    :param nodes: the swarm as it is now.
+    :param here: the ID of the node from which the steps are done. It is never demoted: another manager has to do that,
+        and ``held`` says so with the identifier ``acts_here``.
+    """
+    voters = [node for node in nodes if node.is_manager]
+    reachable = [node for node in nodes if node.reachable]
+    if not quorum.has_quorum(len(voters), len(reachable)):
+        return Plan((), (_held("no_quorum", f"{len(reachable)} of {len(voters)} voters are reachable, and a majority "
+                                            f"is {quorum.majority(max(1, len(voters)))}: nothing may be changed",
+                               "ansible-playbook quorum.swarm.recover"),))
+    matched = match(nodes, orders)
+    leaving = match(nodes, removals)
+
+    updates = _updates(orders, matched, removals, leaving)
+    if updates:
+        return Plan(tuple(updates))
+
+    promotions = [(order, matched[order.host]) for order in orders
+                  if order.role == "manager" and order.host in matched and matched[order.host].role != "manager"]
+    ready = [(order, node) for order, node in promotions if node.state == "ready"]
+    if ready:
+        if not quorum.has_quorum(len(voters) + 1, len(reachable) + 1):
+            return Plan((), (_held("no_margin", f"{len(reachable)} of {len(voters)} voters are reachable: one more "
+                                                f"manager would not make a majority", ""),))
+        batch = ready[:promotable(len(voters), len(reachable))]
+        return Plan(tuple(Step("promote", order.host, node.id, f"{order.host} shall be a manager")
+                          for order, node in batch))
+
+    held: list[Finding] = []
+    waiting = [order.host for order in orders if order.role == "manager"
+               and not (order.host in matched and matched[order.host].reachable)]
+
+    # A wanted manager that is not there is no reason to keep entries of the dead, nor to keep workers.
+    plan = _demotion(nodes, orders, matched, removals, leaving, waiting, here, held)
+    if plan:
+        return Plan((plan,), tuple(held))
+
+    gone = _removals(orders, nodes, matched, removals, leaving)
+    return Plan(tuple(gone), tuple(held))
+
+
+def _updates(
+    orders: Sequence[Order], matched: Mapping[str, Node], removals: Sequence[Removal], leaving: Mapping[str, Node]
+) -> list[Step]:
+    """Labels and availability that may be set now, all independent of each other."""
+    steps = []
+    for order in orders:
+        node = matched.get(order.host)
+        if node is None:
+            continue
+        to_set, to_drop = label_changes(node, order.labels)
+        availability = order.availability if node.availability != order.availability else ""
+        if order.role == "worker" and node.is_manager:
+            availability = ""  # it takes tasks when it is no manager any more, not before
+        if not (to_set or to_drop or availability):
+            continue
+        parts = []
+        if availability:
+            parts.append(f"availability {node.availability} → {availability}")
+        parts += [f"label {name}={value}" for name, value in sorted(to_set.items())
+                  if name not in (LABEL_HOST, LABEL_MANAGED)]
+        parts += [f"label {name} dropped" for name in to_drop]
+        steps.append(Step("update", order.host, node.id, ", ".join(parts) or "note the inventory name on the node",
+                          availability, to_set, to_drop))
+    for removal in removals:
+        node = leaving.get(removal.host)
+        if node is not None and node.availability != "drain":
+            steps.append(Step("update", removal.host, node.id, f"availability {node.availability} → drain",
+                              "drain"))
+    return steps
+
+
+def _demotion(
+    nodes: Sequence[Node], orders: Sequence[Order], matched: Mapping[str, Node], removals: Sequence[Removal],
+    leaving: Mapping[str, Node], waiting: Sequence[str], here: str, held: list[Finding],
+) -> Step | None:
+    """The next manager that stops being one, if the quorum allows it."""
+    voters = [node for node in nodes if node.is_manager]
+    reachable = [node for node in nodes if node.reachable]
+    candidates: list[tuple[str, Node, str]] = []
+    candidates += [(host, node, "an entry of its former life") for host, node in ghosts(nodes, orders, matched)
+                   if node.is_manager]
+    candidates += [(removal.host, leaving[removal.host], f"{removal.host} is to be taken out") for removal in removals
+                   if removal.host in leaving and leaving[removal.host].is_manager]
+    candidates += [(order.host, matched[order.host], f"{order.host} shall be a worker") for order in orders
+                   if order.role == "worker" and order.host in matched and matched[order.host].is_manager]
+    candidates.sort(key=lambda item: (item[1].reachable, item[1].leader, item[1].id == here))
+    for host, node, why in candidates:
+        if node.reachable and waiting:
+            held.append(_held("waits_for_managers", f"{host} stays a manager until {', '.join(sorted(waiting))} "
+                                                    f"is a reachable one", ""))
+            continue
+        if not quorum.survives_removal(len(voters), len(reachable), node.reachable):
+            held.append(_held("would_lose_quorum", f"taking {host} out of the managers would leave "
+                                                   f"{len(reachable) - node.reachable} reachable of "
+                                                   f"{len(voters) - 1}, which is no majority",
+                              "Bring the unreachable managers back first: ansible-playbook quorum.swarm.heal"))
+            continue
+        if node.id == here and here:
+            held.append(_held("acts_here", f"{host} is the manager that acts; another one has to demote it", ""))
+            continue
+        if not node.voter and node.state != "ready":
+            # Not a member of the raft: the engine refuses to demote it, and lets it be removed (swarm-facts, 6).
+            return Step("remove", host, node.id, why)
+        return Step("demote", host, node.id, why)
+    return None
+
+
+def _removals(
+    orders: Sequence[Order], nodes: Sequence[Node], matched: Mapping[str, Node], removals: Sequence[Removal],
+    leaving: Mapping[str, Node],
+) -> list[Step]:
+    """Entries that nothing speaks for any more; hosts that still run leave by themselves first."""
+    steps = [Step("remove", host, node.id, "an entry of its former life")
+             for host, node in ghosts(nodes, orders, matched) if not node.is_manager]
+    for removal in removals:
+        node = leaving.get(removal.host)
+        if node is None or node.is_manager:
+            continue
+        kind = "leave" if removal.live and node.state == "ready" else "remove"
+        steps.append(Step(kind, removal.host, node.id, f"{removal.host} is to be taken out"))
+    return steps
+
+
+def _held(identifier: str, fact: str, remedy: str) -> Finding:
+    return Finding(identifier, "warning", fact[:1].upper() + fact[1:] + ".", remedy)
+
+
+def apply(nodes: Sequence[Node], step: Step) -> tuple[Node, ...]:
+    """The state after a step that succeeded. Used to show whole plans, and by the proofs."""
+    if step.kind == "join":
+        return (*nodes, Node(step.node_id, step.host, "worker", step.availability or "active",
+                             labels=dict(step.set_labels)))
+    if step.kind == "remove":
+        return tuple(node for node in nodes if node.id != step.node_id)
+    changed: list[Node] = []
+    for node in nodes:
+        if node.id != step.node_id:
+            changed.append(node)
+        elif step.kind == "update":
+            labels = {name: value for name, value in node.labels.items() if name not in step.drop_labels}
+            changed.append(replace(node, labels={**labels, **step.set_labels},
+                                   availability=step.availability or node.availability))
+        elif step.kind == "promote":
+            changed.append(replace(node, role="manager", voter=True, reachability="reachable"))
+        elif step.kind == "demote":
+            changed.append(replace(node, role="worker", voter=False, reachability="", leader=False, manager_addr=""))
+        elif step.kind == "leave":
+            changed.append(replace(node, state="down"))
+        else:
+            raise ValueError(f"no such step: {step.kind}")
+    if not any(node.leader for node in changed):
+        for index, node in enumerate(changed):
+            if node.reachable:
+                changed[index] = replace(node, leader=True)
+                break
+    return tuple(changed)
+
+
+def whole(nodes: Sequence[Node], orders: Sequence[Order], removals: Sequence[Removal] = (), here: str = "") -> Plan:
+    """All steps until nothing is left to do, and what holds the rest back."""
+    steps: list[Step] = []
+    state = tuple(nodes)
+    for _unused in range(20 * (len(nodes) + len(orders) + len(removals) + 1)):
+        plan = next_steps(state, orders, removals, here)
+        if not plan.steps:
+            return Plan(tuple(steps), plan.held)
+        for step in plan.steps:
+            steps.append(step)
+            state = apply(state, step)
+    raise AssertionError("the planner does not come to an end")
+
+
+def join(order: Order, node_id: str = "") -> Step:
+    """The step that makes a host a member: always as a worker; drained where a manager is wanted."""
+    availability = "drain" if order.role == "manager" else order.availability
+    return Step("join", order.host, node_id or f"new:{order.host}",
+                "joins as a worker" + (", drained" if availability == "drain" else ""), availability,
+                dict(order.labels))

@@ -1,0 +1,496 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What one run of ``provision`` has to do, decided from what is wanted and what was seen.
+
+Pure. ``to_ask`` says which hosts have to be asked beyond the managers; ``decide`` refuses, or returns all phases of the
+run as data. The playbook has no opinion of its own: each phase is a play over the hosts that stand here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, placement, plan, settings
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
+from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted, WantedNode
+from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Order, Removal, Step
+from ansible_collections.quorum.swarm.plugins.module_utils.core.probe import PORTS
+from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import (
+    NEXT_PLAYBOOK,
+    Judgement,
+    belongs,
+    half_joined,
+)
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, Swarm
+
+OLDEST_ENGINE = (20, 10)
+
+
+@dataclass(frozen=True)
+class Join:
+    """One host that becomes a member; the first of a new swarm makes it."""
+
+    host: str
+    advertise_addr: str
+    availability: str
+    listen_addr: str = ""
+    data_path_addr: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """All that a run will do, in its order, and what it cannot do."""
+
+    refusals: tuple[Finding, ...] = ()
+    """Nothing is changed while there is one."""
+    notes: tuple[Finding, ...] = ()
+    """Said, and gone on with."""
+    unsettled: tuple[Finding, ...] = ()
+    """What this run leaves undone: it does the rest, and ends as a failure that says so."""
+    steps: tuple[Step, ...] = ()
+    """The whole plan as an operator reads it."""
+    engines: tuple[str, ...] = ()
+    init: Join | None = None
+    joins: tuple[Join, ...] = ()
+    orders: tuple[Order, ...] = ()
+    removals: tuple[Removal, ...] = ()
+    leaves: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    actor: str = ""
+    """The manager from which the topology is changed."""
+    closer: str = ""
+    """The manager that finishes what the actor could not: removals, and the actor's own demotion. Empty: not needed."""
+    remote_addrs: tuple[str, ...] = ()
+    known_nodes: tuple[str, ...] = ()
+
+    @property
+    def places_nodes(self) -> bool:
+        """Whether the topology has to be changed."""
+        return any(step.kind in plan.KINDS for step in self.steps) or self.init is not None
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.steps)
+
+
+def known(wanted: Wanted, judgement: Judgement) -> dict[str, Node]:
+    """Hosts of the inventory that the swarm itself knows, is ready for and names: they need not be asked."""
+    if judgement.view is None:
+        return {}
+    found: dict[str, list[Node]] = {}
+    for node in judgement.view.nodes:
+        if node.host:
+            found.setdefault(node.host, []).append(node)
+    return {host: nodes[0] for host, nodes in found.items()
+            if len(nodes) == 1 and nodes[0].state == "ready"}
+
+
+def to_ask(wanted: Wanted, judgement: Judgement, engine_check: bool = False) -> list[str]:
+    """The hosts that have to be asked themselves, in the order of the inventory."""
+    if judgement.verdict not in ("absent", "healthy", "degraded"):
+        return []
+    sure = {} if engine_check else known(wanted, judgement)
+    return [node.host for node in wanted.nodes if node.host not in sure]
+
+
+def port_targets(addrs: Sequence[str]) -> list[str]:
+    """What a host that joins must reach: the managers' ports for membership and gossip."""
+    return [f"{addr}:{port}" for addr in addrs for port in PORTS]
+
+
+def decide(
+    wanted: Wanted,
+    judgement: Judgement,
+    facts: Mapping[str, HostFacts],
+    engine_config: bool = False,
+    engine_check: bool = False,
+    kept_key_digest: str = "",
+) -> Decision:
+    """All phases of one run.
+
+    :param facts: by host, of every host that was asked.
+    :param engine_config: whether ``engine_daemon_config`` wants anything of the engines.
+    :param engine_check: whether the engines of members are to be checked too (``swarm_engine_check``).
+    :param kept_key_digest: of the unlock key that the controller keeps; empty: it keeps none.
+    """
+    if judgement.verdict not in ("absent", "healthy", "degraded"):
+        follow = NEXT_PLAYBOOK.get(judgement.verdict)
+        remedy = f"ansible-playbook {follow}" if follow else _no_playbook(judgement.verdict)
+        return Decision(refusals=(Finding(judgement.verdict, "critical", judgement.reason, remedy),))
+    view = judgement.view
+    nodes: tuple[Node, ...] = view.nodes if view else ()
+    refusals = list(_host_refusals(wanted, judgement, facts, nodes))
+    notes: list[Finding] = []
+    unsettled: list[Finding] = []
+
+    addr_of: dict[str, str] = {}
+    for want in wanted.nodes:
+        item = facts.get(want.host)
+        if item is None or not item.answered:
+            continue
+        addr, problems = inventory.advertise(want, item.addresses)
+        addr_of[want.host] = addr
+        refusals.extend(problems)
+    refusals.extend(_duplicate_addrs(addr_of, wanted))
+
+    orders, matched = _orders(wanted, nodes, facts)
+    refusals.extend(_drifted_addrs(wanted, matched, addr_of))
+    removals, absent_problems = _removals(wanted, nodes, facts)
+    refusals.extend(absent_problems)
+    refusals.extend(_voters(wanted, nodes, matched, removals))
+    notes.extend(_unlisted_workers(wanted, nodes, matched, removals))
+    if view is not None:
+        notes.extend(_fixed_at_init(wanted, view.swarm))
+
+    silent_managers = [want.host for want in wanted.managers
+                       if want.host in facts and not facts[want.host].answered]
+    joins = _joins(wanted, matched, facts, addr_of, notes, unsettled)
+    if silent_managers and view is not None:
+        # For a manager that does not answer no membership is changed: what is seen of the rest may be half the truth.
+        unsettled.extend(Finding("host_silent", "warning",
+                                 f"{host} does not answer ({facts[host].why_not}): no membership is changed.",
+                                 "Bring the host back, or list it under swarm_absent.", host)
+                         for host in silent_managers)
+        joins, removals = [], []
+        orders = [replace(order, role=matched[order.host].role) for order in orders if order.host in matched]
+
+    refusals = inventory.refused(refusals, wanted.allowed)
+    if refusals:
+        return Decision(refusals=tuple(refusals), notes=tuple(notes))
+
+    init = joins.pop(0) if view is None and joins else None
+    state = nodes
+    steps: list[Step] = []
+    engines = _engines(wanted, facts, [*([init] if init else []), *joins], engine_config, engine_check)
+    steps.extend(Step("engine", host, "", why) for host, why in engines.items())
+    if init:
+        steps.append(Step("init", init.host, "", f"makes the swarm, advertised at {init.advertise_addr}"))
+        state = (Node(f"new:{init.host}", init.host, "manager", init.availability, voter=True, leader=True,
+                      reachability="reachable"),)
+    for join in joins:
+        step = plan.join(_order_of(orders, join.host))
+        step = replace(step, why=step.why + (f", advertised at {join.advertise_addr}" if join.advertise_addr else ""))
+        steps.append(step)
+        # The join itself sets no labels: the topology does, and the plan shows it once.
+        state = plan.apply(state, replace(step, set_labels={}))
+    simulated = [replace(order, node_id=order.node_id or (f"new:{order.host}" if order.host not in matched else ""))
+                 for order in orders]
+
+    actor, closer = _actor(wanted, judgement, facts, matched, init)
+    here = matched[actor].id if actor in matched else ""
+    first = plan.whole(state, simulated, removals, here)
+    full = plan.whole(state, simulated, removals)
+    steps.extend(full.steps)
+    unsettled.extend(full.held)
+    needs_closer = any(step.kind == "leave" for step in full.steps) or any(h.id == "acts_here" for h in first.held)
+
+    if view is not None:
+        after: tuple[Node, ...] = state
+        for step in full.steps:
+            after = plan.apply(after, step)
+        homeless = inventory.refused(
+            [Finding("homeless_service", "critical",
+                     f"Service {service.name} would have no node left that may run it "
+                     f"(constraints: {', '.join(service.constraints) or 'none'}).",
+                     "Change its constraints, or keep a node that fits.", "", "swarm_allow_homeless_services")
+             for service in placement.made_homeless(view.services, nodes, after)], wanted.allowed)
+        if homeless:
+            return Decision(refusals=tuple(homeless), notes=tuple(notes))
+
+    changed_settings = settings.changes(view.swarm.spec if view else {}, wanted.settings)
+    if (view is not None and wanted.settings.get("autolock") and view.swarm.autolock
+            and view.swarm.unlock_key_digest != kept_key_digest):
+        changed_settings.append("the kept unlock key is not the swarm's: keep the swarm's, and the old one beside it"
+                                if kept_key_digest else "keep the swarm's unlock key")
+    steps.extend(Step("settings", "", "", text) for text in changed_settings)
+    return Decision(
+        (), tuple(notes), tuple(unsettled), tuple(steps), tuple(engines), init, tuple(joins), tuple(orders),
+        tuple(removals), tuple(step.host for step in full.steps if step.kind == "leave"),
+        dict(wanted.settings) if changed_settings else {}, actor, closer if needs_closer else "",
+        _remote_addrs(nodes, init), tuple(node.id for node in nodes),
+    )
+
+
+def _no_playbook(verdict: str) -> str:
+    if verdict == "foreign":
+        return "Correct the inventory, or take those hosts out of the other swarm first."
+    return "Nothing is made anew while a manager may still belong to a swarm: bring those hosts back first."
+
+
+def _order_of(orders: Sequence[Order], host: str) -> Order:
+    return next(order for order in orders if order.host == host)
+
+
+def _host_refusals(
+    wanted: Wanted, judgement: Judgement, facts: Mapping[str, HostFacts], nodes: Sequence[Node]
+) -> list[Finding]:
+    """What the hosts themselves give reason to refuse."""
+    found = [item for item in judgement.findings if item.id in ("foreign_host", "manager_locked")]
+    told = {item.host for item in found}
+    by_hostname: dict[str, list[str]] = {}
+    by_engine: dict[str, list[str]] = {}
+    by_node: dict[str, list[str]] = {}
+    for host in sorted(facts):
+        item = facts[host]
+        if not item.answered or wanted.node(host) is None:
+            continue
+        if item.hostname:
+            by_hostname.setdefault(item.hostname, []).append(host)
+        if item.engine.id:
+            by_engine.setdefault(item.engine.id, []).append(host)
+        if item.membership.node_id:
+            by_node.setdefault(item.membership.node_id, []).append(host)
+        version = _version(item.engine.version)
+        if version and version < OLDEST_ENGINE:
+            found.append(Finding("engine_too_old", "critical",
+                                 f"{host} runs Docker {item.engine.version}; 20.10 is the oldest that is supported.",
+                                 "Upgrade its engine.", host, "swarm_allow_old_engine"))
+        if item.engine.live_restore:
+            found.append(Finding("live_restore", "critical",
+                                 f"{host} has live-restore enabled, and swarm mode does not work with it.",
+                                 "Take live-restore out of its daemon.json.", host, "swarm_allow_live_restore"))
+        if item.blocked:
+            found.append(Finding("blocked_ports", "critical",
+                                 f"{host} cannot reach {', '.join(item.blocked)}: something filters it.",
+                                 "Open 2377/tcp, 7946/tcp and udp, and 4789/udp between the nodes.", host,
+                                 "swarm_allow_blocked_ports"))
+        if host in told:
+            continue
+        if judgement.view is None:
+            if item.membership.state in ("active", "locked"):
+                found.append(Finding("foreign_host", "critical",
+                                     f"{host} belongs to a swarm (state {item.membership.state}), and no manager of "
+                                     f"this inventory does.", "Correct the inventory, or take the host out of that "
+                                     "swarm: docker swarm leave on the host.", host))
+        elif (belongs(item) and not half_joined(item, judgement.view) and item.membership.node_id
+              and judgement.view.node(item.membership.node_id) is None):
+            found.append(Finding("foreign_host", "critical",
+                                 f"{host} belongs to another swarm (its node {item.membership.node_id} is not one of "
+                                 f"swarm {judgement.view.swarm.id}).",
+                                 "Take it out of that swarm first: docker swarm leave on the host, after a look at "
+                                 "what runs there.", host))
+    for hostname, hosts in sorted(by_hostname.items()):
+        if len(hosts) > 1:
+            found.append(Finding("duplicate_hostname", "critical",
+                                 f"{' and '.join(hosts)} call themselves {hostname}: docker node commands could not "
+                                 f"tell them apart.", "Give each its own hostname.", "",
+                                 "swarm_allow_duplicate_hostnames"))
+    for kind, by_id in (("engine", by_engine), ("node", by_node)):
+        for identifier, hosts in sorted(by_id.items()):
+            if len(hosts) > 1:
+                found.append(Finding("cloned_hosts", "critical",
+                                     f"{' and '.join(hosts)} have one {kind} ID ({identifier}): they are clones of "
+                                     f"one machine, or one machine listed twice.",
+                                     "On the clones, stop Docker, move /var/lib/docker/engine-id (or "
+                                     "/etc/docker/key.json) and the swarm folder aside, start it.", "",
+                                     "swarm_allow_cloned_hosts"))
+    return found
+
+
+def _version(text: str) -> tuple[int, int] | None:
+    parts = text.split(".")
+    if len(parts) < 2 or not parts[0].isdigit() or not parts[1].isdigit():
+        return None
+    return int(parts[0]), int(parts[1])
+
+
+def _orders(
+    wanted: Wanted, nodes: Sequence[Node], facts: Mapping[str, HostFacts]
+) -> tuple[list[Order], dict[str, Node]]:
+    """One order a wanted host, bound to the node that the host says it is where the swarm lists that one."""
+    listed = {node.id for node in nodes}
+    orders = []
+    for want in wanted.nodes:
+        item = facts.get(want.host)
+        own = item.membership.node_id if item is not None and item.answered else ""
+        orders.append(Order(want.host, want.role, want.availability, want.node_labels, own if own in listed else ""))
+    matched = plan.match(nodes, orders)
+    for want in wanted.nodes:
+        item = facts.get(want.host)
+        # An entry that carries the name of a host which answers that it is no such node is a ghost, not the host.
+        if item is not None and item.answered and item.engine.answers and item.membership.node_id not in listed:
+            matched.pop(want.host, None)
+    return orders, matched
+
+
+def _duplicate_addrs(addr_of: Mapping[str, str], wanted: Wanted) -> list[Finding]:
+    hosts_of: dict[str, list[str]] = {}
+    for host, addr in addr_of.items():
+        if addr:
+            hosts_of.setdefault(addr, []).append(host)
+    declared = {node.host for node in wanted.nodes if node.advertise_addr}
+    return [Finding("duplicate_advertise_addr", "critical",
+                    f"{' and '.join(sorted(hosts))} share the advertise address {addr}.",
+                    "Give each its own swarm_advertise_addr.", "", "swarm_allow_duplicate_advertise_addr")
+            for addr, hosts in sorted(hosts_of.items()) if len(hosts) > 1 and not declared.issuperset(hosts)]
+
+
+def _drifted_addrs(wanted: Wanted, matched: Mapping[str, Node], addr_of: Mapping[str, str]) -> list[Finding]:
+    found = []
+    for want in wanted.managers:
+        node = matched.get(want.host)
+        addr = addr_of.get(want.host, "")
+        if node is None or not node.voter or not addr:
+            continue
+        has = node.manager_addr.rsplit(":", 1)[0].strip("[]")
+        if has and has != addr:
+            found.append(Finding("address_drift", "critical",
+                                 f"{want.host} is advertised at {has}, and the inventory wants {addr}: a manager's "
+                                 f"raft address is fixed when it joins.",
+                                 f"ansible-playbook quorum.swarm.readdress -e swarm_node={want.host}", want.host,
+                                 "swarm_allow_address_drift"))
+    return found
+
+
+def _removals(
+    wanted: Wanted, nodes: Sequence[Node], facts: Mapping[str, HostFacts]
+) -> tuple[list[Removal], list[Finding]]:
+    """Hosts of swarm_absent that the swarm still lists."""
+    removals, problems = [], []
+    for host in wanted.absent:
+        item = facts.get(host)
+        answered = item is not None and item.answered
+        own = item.membership.node_id if item is not None and answered else ""
+        removal = Removal(host, own if any(node.id == own for node in nodes) else "",
+                          bool(answered and item is not None and item.engine.answers))
+        if host not in plan.match(nodes, [removal]):
+            continue
+        if not removal.live and not wanted.force:
+            problems.append(Finding("absent_host_silent", "critical",
+                                    f"{host} is to be taken out and does not answer: it cannot leave by itself.",
+                                    "If it is gone for good: -e swarm_force=true.", host, "swarm_force"))
+        removals.append(removal)
+    if wanted.force:
+        problems = []
+    return removals, problems
+
+
+def _voters(
+    wanted: Wanted, nodes: Sequence[Node], matched: Mapping[str, Node], removals: Sequence[Removal]
+) -> list[Finding]:
+    """The counting rules over the voters that would result, managers that the inventory does not list included."""
+    strangers = [node for node in _strangers(wanted, nodes, matched, removals) if node.is_manager]
+    found = [Finding("unlisted_manager", "critical",
+                     f"{node.hostname} ({node.id}) is a manager that the inventory does not list, and a voter.",
+                     "List it under swarm_managers or swarm_workers, or under swarm_absent to take it out.",
+                     node.hostname, "swarm_allow_unlisted_managers") for node in strangers]
+    if strangers:
+        found.extend(inventory.count_voters([want.zone for want in wanted.managers]
+                                            + [node.zone for node in strangers]))
+    return found
+
+
+def _strangers(
+    wanted: Wanted, nodes: Sequence[Node], matched: Mapping[str, Node], removals: Sequence[Removal]
+) -> list[Node]:
+    """Nodes that no host of the inventory is, and that no host of it once was."""
+    ours = {node.id for node in matched.values()} | {node.id for node in plan.match(nodes, removals).values()}
+    names = {want.host for want in wanted.nodes} | set(wanted.absent)
+    hostnames = {node.hostname for node in matched.values()}
+    return [node for node in nodes if node.id not in ours and node.host not in names
+            and not (not node.host and node.hostname in hostnames and node.state != "ready")]
+
+
+def _unlisted_workers(
+    wanted: Wanted, nodes: Sequence[Node], matched: Mapping[str, Node], removals: Sequence[Removal]
+) -> list[Finding]:
+    return [Finding("unlisted_worker", "info",
+                    f"{node.hostname} ({node.id}) is a worker that the inventory does not list; it is left alone.",
+                    "List it under swarm_workers, or under swarm_absent to take it out.", node.hostname)
+            for node in _strangers(wanted, nodes, matched, removals) if not node.is_manager]
+
+
+def _fixed_at_init(wanted: Wanted, swarm: Swarm) -> list[Finding]:
+    found = []
+    for name, want, has in (
+        ("swarm_default_addr_pool", sorted(wanted.default_addr_pool), sorted(swarm.default_addr_pool)),
+        ("swarm_subnet_size", wanted.subnet_size, swarm.subnet_size),
+        ("swarm_data_path_port", wanted.data_path_port, swarm.data_path_port),
+    ):
+        if want and has and want != has:
+            found.append(Finding("fixed_at_init", "warning",
+                                 f"{name} is {want} in the inventory and {has} in the swarm: the engine fixes it when "
+                                 f"the swarm is made.", f"Make {name} say {has}."))
+    return found
+
+
+def _joins(
+    wanted: Wanted, matched: Mapping[str, Node], facts: Mapping[str, HostFacts], addr_of: Mapping[str, str],
+    notes: list[Finding], unsettled: list[Finding],
+) -> list[Join]:
+    """The hosts that are to become members, managers first, in the order of the inventory."""
+    joins = []
+    for want in [*wanted.managers, *wanted.workers]:
+        if want.host in matched:
+            continue
+        item = facts.get(want.host)
+        if item is None or not item.answered:
+            why = item.why_not if item is not None else "it was not asked"
+            unsettled.append(Finding("host_silent", "warning", f"{want.host} does not answer ({why}): it cannot join.",
+                                     "Bring the host back, or take it out of the inventory.", want.host))
+            continue
+        joins.append(_join(want, addr_of.get(want.host, "")))
+    return joins
+
+
+def _join(want: WantedNode, addr: str) -> Join:
+    availability = "drain" if want.role == "manager" and want.availability == "drain" else want.availability
+    return Join(want.host, addr, availability, want.listen_addr, want.data_path_addr)
+
+
+def _engines(
+    wanted: Wanted, facts: Mapping[str, HostFacts], joins: Sequence[Join], engine_config: bool, engine_check: bool
+) -> dict[str, str]:
+    """Hosts on which the role ``engine`` has something to look at, and why."""
+    joining = [join.host for join in joins]
+    found = {}
+    for want in wanted.nodes:
+        item = facts.get(want.host)
+        if item is None or not item.answered or not (engine_check or want.host in joining):
+            continue
+        needs = {"docker"} | ({"nacl", "cryptography"} if want.role == "manager" else set())
+        missing = sorted(needs - set(item.libraries))
+        if not item.engine.installed:
+            found[want.host] = "Docker is not installed"
+        elif not item.engine.answers:
+            found[want.host] = "Docker does not answer"
+        elif missing:
+            found[want.host] = f"Python lacks {', '.join(missing)}"
+        elif engine_config or engine_check:
+            found[want.host] = "daemon.json is compared"
+    return found
+
+
+def _actor(
+    wanted: Wanted, judgement: Judgement, facts: Mapping[str, HostFacts], matched: Mapping[str, Node], init: Join | None
+) -> tuple[str, str]:
+    """The manager that acts and the one that finishes: reachable, if it can be one that stays, and the leader."""
+    if init is not None:
+        return init.host, init.host
+    if judgement.view is None:
+        return "", ""
+    stays = {want.host for want in wanted.managers}
+    able = []
+    for host, item in facts.items():
+        node = judgement.view.node(item.membership.node_id) if item.answered else None
+        if node is not None and node.reachable and not item.problem:
+            able.append((host not in stays, not node.leader, host))
+    if not able:
+        return judgement.view.told_by, judgement.view.told_by
+    actor = min(able)[2]
+    closer = actor if actor in stays else next((want.host for want in wanted.managers), actor)
+    return actor, closer
+
+
+def _remote_addrs(nodes: Sequence[Node], init: Join | None) -> tuple[str, ...]:
+    """Where joining hosts are sent, the leader first: the engine asks only the first address that it is given."""
+    if init is not None:
+        addr = init.advertise_addr
+        return (f"[{addr}]:2377" if ":" in addr else f"{addr}:2377",)
+    return tuple(node.manager_addr for node in sorted(nodes, key=lambda n: (not n.leader, n.hostname))
+                 if node.reachable and node.manager_addr)

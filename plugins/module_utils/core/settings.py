@@ -1,0 +1,2 @@
+def changes(spec, declared):
+    return []

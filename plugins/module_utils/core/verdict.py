@@ -1,0 +1,214 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One verdict over what the managers said.
+
+Pure. The verdict is never a bool: a swarm that cannot be read is not a swarm that is gone. Only ``absent`` may ever
+lead to an init, and ``absent`` needs every manager to have answered that it belongs to no swarm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ansible_collections.quorum.swarm.plugins.module_utils.core import quorum
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, View
+
+VERDICTS = ("absent", "healthy", "degraded", "no_quorum", "locked", "split", "foreign", "unknown")
+"""``unknown``: too little answered to say any of the others."""
+
+NEXT_PLAYBOOK = {
+    "no_quorum": "quorum.swarm.recover",
+    "locked": "quorum.swarm.unlock",
+    "split": "quorum.swarm.recover",
+}
+"""The playbook that deals with a swarm which provisioning must not touch."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is true of the swarm, as far as it could be seen."""
+
+    verdict: str
+    reason: str
+    """One sentence with the numbers."""
+    view: View | None = None
+    """The picture that was trusted, where there is one."""
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def readable(self) -> bool:
+        """Whether there is a picture of a swarm with a quorum."""
+        return self.verdict in ("healthy", "degraded")
+
+
+def view_of(facts: HostFacts) -> View | None:
+    """The swarm as this host told it; None where it did not."""
+    if not facts.answered or facts.problem or facts.swarm is None or not facts.nodes:
+        return None
+    return View(facts.swarm, facts.nodes, facts.services, facts.tasks, facts.host)
+
+
+def belongs(facts: HostFacts) -> bool:
+    """Whether this host is, or half is, a member of some swarm."""
+    return facts.membership.state not in ("", "inactive")
+
+
+def half_joined(facts: HostFacts, view: View) -> bool:
+    """Whether a join on this host stopped half-way: it waits for a swarm that does not list it."""
+    return facts.membership.state in ("pending", "error") and view.node(facts.membership.node_id) is None
+
+
+def is_foreign(facts: HostFacts, view: View) -> bool:
+    """Whether this host is a whole member of some other swarm than the one in ``view``."""
+    return (
+        facts.membership.state in ("active", "locked")
+        and bool(facts.membership.node_id)
+        and view.node(facts.membership.node_id) is None
+    )
+
+
+def _apart(one: View, first: Node, other: View, second: Node) -> bool:
+    """Whether two views are of two swarms with one ID: their leaders differ, and neither counts the other as reachable.
+
+    A leader that changed between two answers is not that: the views then agree on who is reachable.
+    """
+    if first.id == second.id:
+        return False
+
+    def reaches(view: View, leader: Node) -> bool:
+        seen = view.node(leader.id)
+        return seen is not None and seen.reachable
+
+    return not reaches(one, second) and not reaches(other, first)
+
+
+def _choose(views: dict[str, View], facts: Sequence[HostFacts]) -> View:
+    """The leader's own answer where there is one, else the first by name: followers ask the leader anyway."""
+    node_of_host = {item.host: item.membership.node_id for item in facts}
+    for host in sorted(views):
+        leader = views[host].leader
+        if leader is not None and node_of_host.get(host) == leader.id:
+            return views[host]
+    return views[sorted(views)[0]]
+
+
+def judge(facts: Sequence[HostFacts], swarm_id: str = "") -> Judgement:
+    """The verdict over what the managers of the inventory said.
+
+    :param facts: one entry a manager of the inventory, silent ones included.
+    :param swarm_id: the swarm that the inventory is about; empty: whichever it is.
+    """
+    silent = [item for item in facts if not item.answered]
+    findings = [
+        Finding("host_silent", "warning", f"{item.host} does not answer: {item.why_not}.",
+                "Bring the host back, or list it under swarm_absent.", item.host)
+        for item in silent
+    ]
+    views = {item.host: view for item in facts for view in [view_of(item)] if view is not None}
+    if views:
+        return _judge_views(views, facts, findings, swarm_id)
+    return _judge_blind(facts, silent, findings)
+
+
+def _judge_views(
+    views: dict[str, View], facts: Sequence[HostFacts], findings: list[Finding], swarm_id: str
+) -> Judgement:
+    """At least one manager reads its swarm."""
+    told = {host: view.swarm.id for host, view in views.items()}
+    ids = sorted(set(told.values()))
+    if len(ids) > 1:
+        who = "; ".join(f"{', '.join(h for h in sorted(told) if told[h] == one)}: swarm {one}" for one in ids)
+        return Judgement("foreign", f"The managers of this inventory belong to {len(ids)} swarms ({who}).",
+                         None, tuple(findings))
+    if swarm_id and ids[0] != swarm_id:
+        return Judgement("foreign", f"{', '.join(sorted(views))} belong to swarm {ids[0]}, "
+                                    f"and this inventory is about swarm {swarm_id} (swarm_id).", None, tuple(findings))
+    hosts = sorted(views)
+    for index, one in enumerate(hosts):
+        for other in hosts[index + 1:]:
+            first, second = views[one].leader, views[other].leader
+            if first is not None and second is not None and _apart(views[one], first, views[other], second):
+                return Judgement(
+                    "split",
+                    f"Two swarms share the ID {ids[0]}: {one} follows {first.hostname}, {other} follows "
+                    f"{second.hostname}, and neither leader reaches the other.", None, tuple(findings))
+    view = _choose(views, facts)
+    voters, reachable = view.voters, view.reachable
+    if not quorum.has_quorum(len(voters), len(reachable)):
+        return Judgement("no_quorum", f"{len(reachable)} of {len(voters)} voters are reachable; "
+                                      f"a majority is {quorum.majority(max(1, len(voters)))}.", None, tuple(findings))
+    degraded = bool(findings)
+    for item in facts:
+        if item.problem == "locked":
+            degraded = True
+            findings.append(Finding("manager_locked", "critical", f"{item.host} is locked.",
+                                    "ansible-playbook quorum.swarm.unlock", item.host))
+        elif item.answered and half_joined(item, view):
+            degraded = True
+            findings.append(Finding("half_joined", "warning",
+                                    f"A join of {item.host} stopped half-way (state {item.membership.state}).",
+                                    "ansible-playbook quorum.swarm.provision finishes it.", item.host))
+        elif item.answered and is_foreign(item, view):
+            degraded = True
+            findings.append(Finding("foreign_host", "critical",
+                                    f"{item.host} belongs to another swarm (its node {item.membership.node_id} is not "
+                                    f"one of swarm {view.swarm.id}).",
+                                    "Take it out of that swarm first: docker swarm leave on the host, after a look "
+                                    "at what runs there.", item.host))
+    dead = [node.hostname for node in voters if not node.reachable]
+    down = [node.hostname for node in view.nodes if node.state != "ready"]
+    reason = (f"{len(voters)} voters, {len(reachable)} reachable, majority {quorum.majority(len(voters))}, "
+              f"tolerates the loss of {max(0, len(reachable) - quorum.majority(len(voters)))}")
+    if dead:
+        reason += f"; not reachable: {', '.join(sorted(dead))}"
+    if down:
+        reason += f"; not ready: {', '.join(sorted(down))}"
+    return Judgement("degraded" if degraded or dead or down else "healthy", reason + ".", view, tuple(findings))
+
+
+def _judge_blind(
+    facts: Sequence[HostFacts], silent: Sequence[HostFacts], findings: list[Finding]
+) -> Judgement:
+    """No manager could read a swarm: why not?"""
+    if not facts:
+        return Judgement("unknown", "The inventory names no managers to ask.", None, tuple(findings))
+    locked = sorted(item.host for item in facts if item.membership.state == "locked")
+    if locked:
+        return Judgement("locked", f"{', '.join(locked)}: locked, and no other manager reads the swarm.",
+                         None, tuple(findings))
+    blind = sorted(item.host for item in facts
+                   if item.membership.control and item.membership.state in ("active", "pending", "error"))
+    pending = sorted(item.host for item in facts
+                     if not item.membership.control and item.membership.state in ("pending", "error"))
+    if blind:
+        return Judgement("no_quorum", f"{', '.join(blind)}: a manager that finds no leader "
+                                      f"({len(facts) - len(silent)} of {len(facts)} managers answer).",
+                         None, tuple(findings))
+    members = sorted(item.host for item in facts if item.membership.state == "active")
+    if members:
+        return Judgement("foreign", f"{', '.join(members)}: worker of a swarm whose managers this inventory does "
+                                    f"not name.", None, tuple(findings))
+    mute = sorted(item.host for item in facts if item.answered and item.engine.installed and not item.engine.answers)
+    unread = sorted(item.host for item in facts if item.answered and item.problem in ("no_sdk", "timeout")
+                    and not item.membership.state)
+    if silent or mute or unread:
+        why = []
+        if silent:
+            why.append(f"{', '.join(item.host for item in silent)} cannot be reached")
+        if mute:
+            why.append(f"Docker does not answer on {', '.join(mute)}")
+        if unread:
+            why.append(f"the engine could not be asked on {', '.join(unread)}")
+        return Judgement("unknown", "No swarm was seen, but " + "; ".join(why) +
+                         ": one of them may be a member of it.", None, tuple(findings))
+    if pending:
+        # A first join or init that stopped: no manager anywhere, so nothing can be lost by starting again.
+        findings.extend(Finding("half_joined", "warning", f"A join of {host} stopped half-way.", "", host)
+                        for host in pending)
+        return Judgement("absent", f"No manager belongs to a swarm; joins of {', '.join(pending)} stopped half-way.",
+                         None, tuple(findings))
+    return Judgement("absent", f"None of the {len(facts)} managers belongs to a swarm.", None, tuple(findings))

@@ -1,0 +1,331 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What was seen: the facts of one host, and the one picture of the swarm that managers agree on.
+
+Pure: these are values. ``engine.py`` makes them from the engine's answers, modules return them as plain dictionaries,
+and the judging parts of the core read them back. A field that could not be known is empty, never invented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
+
+LABEL_PREFIX = "quorum.swarm/"
+LABEL_HOST = LABEL_PREFIX + "host"
+"""The node label that holds the inventory name of the host, so that the swarm can be asked who is who."""
+LABEL_MANAGED = LABEL_PREFIX + "labels"
+"""The node label that holds the names of the labels which the collection set, comma separated and sorted."""
+LABEL_ZONE = "zone"
+"""The node label that holds the failure zone."""
+
+T = TypeVar("T")
+
+
+def _known(cls: type[T], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Only the keys that the dataclass has: facts of a newer collection on a node are not an error."""
+    names = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+    return {key: value for key, value in data.items() if key in names}
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node as the swarm lists it (``GET /nodes``)."""
+
+    id: str
+    hostname: str
+    role: str = "worker"
+    """The role it is wanted to have (``Spec.Role``): ``manager`` or ``worker``."""
+    availability: str = "active"
+    state: str = "ready"
+    """``ready``, ``down``, ``unknown`` or ``disconnected``."""
+    message: str = ""
+    addr: str = ""
+    """``Status.Addr``: where the leader sees the node."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    engine_labels: Mapping[str, str] = field(default_factory=dict)
+    voter: bool = False
+    """Whether it is a member of the raft now (has a ``ManagerStatus``), whatever role it is wanted to have."""
+    leader: bool = False
+    reachability: str = ""
+    """``reachable``, ``unreachable`` or ``unknown`` for a voter, else empty."""
+    manager_addr: str = ""
+    """A voter's raft address, ``host:port`` (``ManagerStatus.Addr``)."""
+    engine_version: str = ""
+    os: str = ""
+    arch: str = ""
+    version: int = 0
+    """The object's version, for compare-and-swap."""
+
+    @property
+    def host(self) -> str:
+        """The inventory name that the collection noted on the node, or empty."""
+        return self.labels.get(LABEL_HOST, "")
+
+    @property
+    def zone(self) -> str:
+        """The failure zone that the node carries, or empty."""
+        return self.labels.get(LABEL_ZONE, "")
+
+    @property
+    def is_manager(self) -> bool:
+        """Whether it counts as a voter, now or as soon as the swarm has its way."""
+        return self.voter or self.role == "manager"
+
+    @property
+    def reachable(self) -> bool:
+        """Whether it is a voter that the leader reaches."""
+        return self.voter and self.reachability == "reachable"
+
+    @property
+    def managed_labels(self) -> tuple[str, ...]:
+        """The names of the labels that the collection set on it, without its own bookkeeping."""
+        return tuple(name for name in self.labels.get(LABEL_MANAGED, "").split(",") if name)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Node:
+        """From the dictionary that ``swarm_info`` returns."""
+        return cls(**_known(cls, data))
+
+    def as_dict(self) -> dict[str, Any]:
+        """As ``swarm_info`` returns it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service, as far as placement needs it (``GET /services``)."""
+
+    id: str
+    name: str
+    mode: str = "replicated"
+    """``replicated``, ``global``, ``replicated-job`` or ``global-job``."""
+    replicas: int = 0
+    constraints: tuple[str, ...] = ()
+    platforms: tuple[tuple[str, str], ...] = ()
+    """(os, architecture) pairs that the image is for; empty: any."""
+    limited_cpu: bool = False
+    limited_memory: bool = False
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Service:
+        """From the dictionary that ``swarm_info`` returns."""
+        known = _known(cls, data)
+        known["constraints"] = tuple(known.get("constraints", ()))
+        known["platforms"] = tuple((str(pair[0]), str(pair[1])) for pair in known.get("platforms", ()))
+        return cls(**known)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As ``swarm_info`` returns it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task that is wanted to run or that runs (``GET /tasks``). ``node_id`` is empty while it is not scheduled."""
+
+    id: str
+    service_id: str = ""
+    node_id: str = ""
+    slot: int = 0
+    state: str = ""
+    desired_state: str = ""
+    error: str = ""
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Task:
+        """From the dictionary that ``swarm_info`` returns."""
+        return cls(**_known(cls, data))
+
+    def as_dict(self) -> dict[str, Any]:
+        """As ``swarm_info`` returns it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Address:
+    """One address of a host (``ip -j addr``)."""
+
+    address: str
+    prefix: int = 0
+    interface: str = ""
+    dynamic: bool = False
+    """Whether it is leased: marked ``dynamic``, or with a finite ``valid_life_time``."""
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Address:
+        """From the dictionary that ``swarm_info`` returns."""
+        return cls(**_known(cls, data))
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The Docker engine of one host."""
+
+    installed: bool = False
+    answers: bool = False
+    version: str = ""
+    id: str = ""
+    """The engine's own ID. Two hosts with one ID are clones of one machine."""
+    hostname: str = ""
+    root_dir: str = ""
+    live_restore: bool = False
+    containers_running: int = 0
+    error: str = ""
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Engine:
+        """From the dictionary that ``swarm_info`` returns."""
+        return cls(**_known(cls, data))
+
+
+@dataclass(frozen=True)
+class Membership:
+    """What the engine of one host says of its own place in a swarm (``GET /info``, ``Swarm``)."""
+
+    state: str = ""
+    """``inactive``, ``pending``, ``active``, ``error``, ``locked``; empty where the engine does not answer."""
+    node_id: str = ""
+    node_addr: str = ""
+    control: bool = False
+    """``ControlAvailable``: it is a manager. It says nothing about a quorum: judge by ``error``."""
+    error: str = ""
+    remote_managers: tuple[tuple[str, str], ...] = ()
+    """(node ID, raft address) of the managers that it knows."""
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Membership:
+        """From the dictionary that ``swarm_info`` returns."""
+        known = _known(cls, data)
+        known["remote_managers"] = tuple((str(p[0]), str(p[1])) for p in known.get("remote_managers", ()))
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class Swarm:
+    """The swarm object (``GET /swarm``), without its tokens."""
+
+    id: str
+    version: int = 0
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    """The engine's ``Spec`` as it is, signing keys left out."""
+    default_addr_pool: tuple[str, ...] = ()
+    subnet_size: int = 0
+    data_path_port: int = 0
+    created_at: str = ""
+    ca_rotating: bool = False
+    unlock_key_digest: str = ""
+    """The SHA-256 of the unlock key where autolock is on, to compare the kept key with; never the key."""
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Swarm:
+        """From the dictionary that ``swarm_info`` returns."""
+        known = _known(cls, data)
+        known["default_addr_pool"] = tuple(known.get("default_addr_pool", ()))
+        return cls(**known)
+
+    @property
+    def autolock(self) -> bool:
+        """Whether managers lock themselves when they restart."""
+        return bool((self.spec.get("EncryptionConfig") or {}).get("AutoLockManagers"))
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels of the swarm object itself; the lease is one of them."""
+        return self.spec.get("Labels") or {}
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """All that one host said of itself, and of the swarm where it is a manager."""
+
+    host: str
+    """The inventory name."""
+    hostname: str = ""
+    """What the host calls itself."""
+    answered: bool = True
+    """Whether the host could be reached at all. Everything below is empty where not."""
+    why_not: str = ""
+    engine: Engine = field(default_factory=Engine)
+    membership: Membership = field(default_factory=Membership)
+    addresses: tuple[Address, ...] = ()
+    problem: str = ""
+    """Why the swarm could not be read from here: empty, or one of ``no_leader``, ``locked``, ``not_manager``,
+    ``not_member``, ``timeout``, ``no_engine``, ``no_sdk``, ``error``."""
+    detail: str = ""
+    """The engine's own words for the problem, scrubbed."""
+    swarm: Swarm | None = None
+    nodes: tuple[Node, ...] = ()
+    services: tuple[Service, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    certificate_expires: str = ""
+    """When this node's certificate ends, ISO 8601 UTC; empty where it could not be read."""
+    pending_restart: str = ""
+    """Why Docker waits to be restarted on this host (``/var/lib/quorum.swarm/pending-restart``); empty: it does not."""
+    auto_upgrades: bool = False
+    """Whether unattended upgrades may upgrade, and so restart, the engine's package."""
+    libraries: tuple[str, ...] = ()
+    """Of ``docker``, ``nacl`` and ``cryptography``, those that the host's Python finds (the probe only)."""
+    blocked: tuple[str, ...] = ()
+    """``address:port/protocol`` of other nodes which this host found to be filtered."""
+
+    @classmethod
+    def of(cls, host: str, data: Mapping[str, Any]) -> HostFacts:
+        """From what ``swarm_info`` or the probe returned for this host."""
+        known = _known(cls, data)
+        known["host"] = host
+        known["engine"] = Engine.of(data.get("engine") or {})
+        known["membership"] = Membership.of(data.get("membership") or {})
+        known["addresses"] = tuple(Address.of(item) for item in data.get("addresses") or ())
+        known["swarm"] = Swarm.of(data["swarm"]) if data.get("swarm") else None
+        known["nodes"] = tuple(Node.of(item) for item in data.get("nodes") or ())
+        known["services"] = tuple(Service.of(item) for item in data.get("services") or ())
+        known["tasks"] = tuple(Task.of(item) for item in data.get("tasks") or ())
+        known["libraries"] = tuple(data.get("libraries") or ())
+        known["blocked"] = tuple(data.get("blocked") or ())
+        return cls(**known)
+
+    @classmethod
+    def silent(cls, host: str, why: str) -> HostFacts:
+        """A host that could not be asked."""
+        return cls(host=host, answered=False, why_not=why)
+
+
+@dataclass(frozen=True)
+class View:
+    """The swarm as one manager told it."""
+
+    swarm: Swarm
+    nodes: tuple[Node, ...]
+    services: tuple[Service, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    told_by: str = ""
+    """The inventory name of the manager whose answer this is."""
+
+    @property
+    def voters(self) -> list[Node]:
+        """Nodes that count as voters: raft members, and nodes that are wanted as managers."""
+        return [node for node in self.nodes if node.is_manager]
+
+    @property
+    def reachable(self) -> list[Node]:
+        """Voters that the leader reaches."""
+        return [node for node in self.nodes if node.reachable]
+
+    @property
+    def leader(self) -> Node | None:
+        """The leader, or None where none is named."""
+        for node in self.nodes:
+            if node.leader:
+                return node
+        return None
+
+    def node(self, node_id: str) -> Node | None:
+        """The node with this ID, or None."""
+        for node in self.nodes:
+            if node.id == node_id:
+                return node
+        return None

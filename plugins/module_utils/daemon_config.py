@@ -1,0 +1,327 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An engine with the wanted ``daemon.json``: what ``swarm_engine`` does to its host.
+
+Touches ``daemon.json``, the collection's own directory, and ``docker.service``. On a member of a swarm the unit is
+restarted only on request, and only when ``core/restart.py`` finds nothing against it. A run that is killed anywhere is
+finished by the next: the record of the restart is written before the file, and goes when the restart is through.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.quorum.swarm.plugins.module_utils import engine as api
+from ansible_collections.quorum.swarm.plugins.module_utils import host, services
+from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon, restart
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Membership, Node, Swarm
+
+LIBRARIES = ("docker", "nacl", "cryptography")
+"""What the collection's modules import on the hosts."""
+
+
+class Refused(Exception):
+    """Nothing was done, or what was done has been taken back. Its text is one sentence with the remedy."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted of this host; the options of ``swarm_engine``."""
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    restart_members: bool = False
+    installed: Sequence[str] = ()
+    """What was lacking before packages were installed just now: an engine among it is started."""
+    allow_pause: bool = False
+    timeout: float = 120.0
+    """Seconds for the engine to start, and once more for a member to be back in its swarm."""
+    engine_packages: Sequence[str] = ()
+    python_packages: Sequence[str] = ()
+
+
+def ensure(request: Request, check: bool) -> dict[str, Any]:
+    """Bring this host to what is wanted, or say what it lacks. Returns the module's result.
+
+    :raises Refused: also ``daemon.BadConfig`` and ``engine.EngineError``, all with one sentence.
+    """
+    lacks = lacking()
+    if lacks and request.installed:
+        raise Refused(f"{', '.join(lacks)} is still lacking after its packages were installed. Libraries are looked "
+                      f"for by {sys.executable}: if the packages are for another Python, set "
+                      f"ansible_python_interpreter.")
+    if lacks:
+        found = daemon.install(daemon.os_release(services.read("/etc/os-release")), lacks, request.engine_packages,
+                               request.python_packages)
+        return {"changed": check, "lacks": lacks, "packages": list(found.packages), "package_manager": found.manager,
+                "diff": {"before": "", "after": "".join(f"{name}\n" for name in found.packages) if check else "",
+                         "after_header": "packages to install"},
+                "msg": f"To be installed: {', '.join(found.packages)}."}
+    result: dict[str, Any] = {"lacks": [], "packages": [], "package_manager": ""}
+    started = _bring_up(request, check)
+    if started and check:
+        return dict(result, changed=True, msg="The engine would be started.")
+    return dict(result, **_Host(request, check, started).settle())
+
+
+def lacking() -> list[str]:
+    """Of the engine and the Python libraries, what is not on this host, whatever package it would come from."""
+    here = host.engine_installed() or os.path.exists(api.require_local_socket(api.DEFAULT_HOST))
+    lacks = [] if here else ["engine"]
+    return lacks + [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
+
+
+def _bring_up(request: Request, check: bool) -> bool:
+    """See to it that an engine runs. Returns whether it had to be started.
+
+    A stopped engine may be a manager's that somebody stopped on purpose, for a recovery say: it is started only when it
+    was installed just now, or when it was a restart of ours that broke off.
+    """
+    stopped = host.engine_stopped()
+    if not stopped:
+        return False
+    record = daemon.Record.read(host.pending_restart())
+    if record and record.phase == daemon.RESTARTING:
+        if check:
+            return True
+        words = daemon.engine_words(services.journal(services.written(host.PENDING_RESTART) or time.time()))
+        raise Refused(_go_back(record, words, request.timeout))
+    if "engine" not in request.installed:
+        raise Refused(f"Docker is installed, but {stopped} It may have been stopped on purpose, so it is not started "
+                      f"here: systemctl start docker, then run again.")
+    if not check:
+        since = time.time()
+        if not services.start_engine(request.timeout):
+            raise Refused(f"Docker does not start: {daemon.engine_words(services.journal(since))}")
+    return True
+
+
+class _Host:
+    """One host with a running engine: its configuration, what waits for a restart, and the restart."""
+
+    def __init__(self, request: Request, check: bool, changed: bool) -> None:
+        self.request = request
+        self.check = check
+        self.changed = changed
+        self.engine = api.Engine()
+        self.membership = Membership.of(self.engine.membership())
+        self.member = restart.is_member(self.membership.state)
+        self.process = services.engine_process()
+        self.command = daemon.CommandLine.of(self.process.argv if self.process else ())
+        self.file = self.command.config_file
+        self.text = services.read(self.file)
+        self.record = daemon.Record.read(host.pending_restart())
+        self.said: list[str] = []
+
+    def settle(self) -> dict[str, Any]:
+        """The file first, then the restart where it may be, else the record of it."""
+        old = daemon.parse(self.text, self.file)
+        new = daemon.merge(old, self.request.config)
+        self._refuse_live_restore(new)
+        keys = daemon.differing(old, new)
+        text = daemon.render(new) if keys else self.text
+        waited = self._waits()
+        if keys:
+            self._try(text)
+            self._write(text, new, waited)
+        elif waited and self.record is None:
+            self._note(daemon.Record(_now(), daemon.PENDING, self.file, daemon.UNKNOWN, daemon.UNKNOWN))
+        elif not waited and self.record is not None:
+            self._forget()
+        restarted = False
+        if self.record is not None and (self.request.restart_members or not self.member):
+            self._restart()
+            restarted = True
+        elif self.record is not None:
+            if self.record.phase != daemon.PENDING:  # a restart that broke off before it began
+                self._note(self.record.moved(daemon.PENDING))
+            self.said.append("Docker has to be restarted, and on a member of a swarm that is left to: "
+                             "ansible-playbook quorum.swarm.restart")
+        return {
+            "changed": self.changed,
+            "msg": " ".join(self.said) or "Nothing to do.",
+            "config_file": self.file,
+            "state": self.membership.state,
+            "pending_restart": self.record.line().strip() if self.record else "",
+            "restarted": restarted,
+            "diff": {"before": self.text, "after": text, "before_header": self.file, "after_header": self.file},
+        }
+
+    def _refuse_live_restore(self, config: Mapping[str, Any]) -> None:
+        refusal = daemon.refusal(config, self.file)
+        if not refusal and any(flag in ("--live-restore", "--live-restore=true") for flag in self.command.flags):
+            refusal = ("the engine is started with the flag --live-restore, and swarm mode does not work with it. Take "
+                       "the flag out of docker.service.")
+        if refusal:
+            raise Refused(refusal)
+
+    def _waits(self) -> bool:
+        """Whether the running engine has not read what is there: our own record, or a file that someone changed."""
+        started = self.process.started if self.process else None
+        noted = self.record is not None and daemon.waits(services.written(host.PENDING_RESTART), started)
+        return noted or (bool(self.request.config) and daemon.waits(services.written(self.file), started))
+
+    def _try(self, text: str) -> None:
+        words = services.try_config(self.command, text)
+        if words:
+            raise Refused(f"Docker refuses the new {self.file}: {words} Nothing was changed.")
+        if words is None:
+            self.said.append(f"This engine cannot say beforehand whether it takes the new {self.file}.")
+
+    def _write(self, text: str, new: Mapping[str, Any], waited: bool) -> None:
+        """The record, then the file. What the running engine was started with is kept: it is the way back."""
+        if self.process is None:
+            raise Refused(f"{self.file} is not as wanted, but the engine is not run by docker.service, so it cannot be "
+                          f"restarted from here. Change the file and restart the engine by hand.")
+        if self._returns(new, waited):
+            return
+        before = self.record.before if waited and self.record else daemon.UNKNOWN if waited else self._keep()
+        running = daemon.parse(services.read(before), before) if before not in (daemon.NO_FILE, daemon.UNKNOWN) else {}
+        changes = ", ".join(daemon.differing(running, new)) if before != daemon.UNKNOWN else daemon.UNKNOWN
+        self.said.append(f"{self.file} changed ({changes}).")
+        self._note(daemon.Record(_now(), daemon.PENDING, self.file, changes, before))
+        if not self.check:
+            services.write(self.file, text)
+
+    def _returns(self, new: Mapping[str, Any], waited: bool) -> bool:
+        """Where a change that still waits is wanted no more, the old file returns and no restart is needed."""
+        if not (waited and self.record) or self.record.before == daemon.UNKNOWN:
+            return False
+        none = self.record.before == daemon.NO_FILE
+        if new != ({} if none else daemon.parse(services.read(self.record.before), self.record.before)):
+            return False
+        self.said.append(f"{self.file} is again what Docker was started with.")
+        if not self.check:
+            _restore(self.record)
+        self._forget()
+        return True
+
+    def _keep(self) -> str:
+        if services.written(self.file) is None:
+            return daemon.NO_FILE
+        name = f"{os.path.basename(self.file)}.{_now().replace('-', '').replace(':', '')}"
+        return os.path.join(services.OWN_DIRECTORY, name) if self.check else services.keep(self.file, name)
+
+    def _note(self, record: daemon.Record) -> None:
+        self.changed = True
+        self.record = record
+        if not self.check:
+            services.write(host.PENDING_RESTART, record.line())
+
+    def _forget(self) -> None:
+        self.changed = True
+        self.record = None
+        if not self.check:
+            services.remove(host.PENDING_RESTART)
+
+    def _restart(self) -> None:
+        """Restart the engine and wait; where it does not start, the old file returns, and the engine with it."""
+        assert self.record is not None  # noqa: S101 - for the type checker
+        autolock, key = False, ""
+        if self.member:
+            autolock = self._guard()
+        if self.check:
+            self.changed = True
+            self.record = None
+            self.said.append("Docker would be restarted.")
+            return
+        words = services.try_config(self.command, services.read(self.file))
+        if words:
+            raise Refused(f"Docker is not restarted, because it would not start: {words}")
+        if autolock:
+            key = self.engine.unlock_key()  # it stays in this process
+        self._note(self.record.moved(daemon.RESTARTING))
+        since = time.time()
+        if not (services.restart_engine(self.request.timeout) and _answers(self.request.timeout)):
+            words = _go_back(self.record, daemon.engine_words(services.journal(since)), self.request.timeout)
+            if self.member:
+                self._come_back(key)
+            raise Refused(words)
+        if self.member:
+            self._come_back(key)
+        self._forget()
+        self.said.append("Docker was restarted.")
+
+    def _guard(self) -> bool:
+        """Refuse a restart that the swarm cannot bear now. Returns whether this manager will lock itself."""
+        nodes: list[Node] = []
+        silent: list[str] = []
+        autolock = False
+        if self.membership.control and not self.membership.error:
+            nodes = self._nodes()
+            autolock = Swarm.of(api.swarm_facts(self.engine.swarm())).autolock
+            silent = [node.id for node in nodes
+                      if node.voter and node.id != self.membership.node_id
+                      and not services.speaks_tls(node.manager_addr)]
+        refusal = restart.refusal(self.membership, nodes, silent, autolock, self.request.allow_pause)
+        if refusal:
+            raise Refused(f"Docker is not restarted: {refusal}")
+        return autolock
+
+    def _come_back(self, key: str) -> None:
+        """Wait until this member is in its swarm again, and unlock it where it locked itself."""
+
+        def look() -> tuple[Membership, list[Node], str]:
+            try:
+                membership = Membership.of(self.engine.membership())
+                if membership.state == "locked" and key:
+                    self.engine.unlock(key)
+                    membership = Membership.of(self.engine.membership())
+                control = membership.state == "active" and membership.control
+                return membership, self._nodes() if control else [], ""
+            except api.EngineError as error:
+                return Membership(), [], error.text
+
+        back, (membership, _nodes, words) = api.wait_until(
+            look, lambda seen: restart.is_back(seen[0], seen[1]), self.request.timeout)
+        if not back:
+            raise Refused(f"Docker was restarted, but after {self.request.timeout:.0f} s the node is not back in its "
+                          f"swarm: {words or membership.error or membership.state}. ansible-playbook "
+                          f"quorum.swarm.health says more; no other node should be restarted before.")
+
+    def _nodes(self) -> list[Node]:
+        return [Node.of(api.node_facts(raw)) for raw in self.engine.nodes()]
+
+
+def _go_back(record: daemon.Record, words: str, seconds: float) -> str:
+    """The old file and the engine with it. Returns what to say of it."""
+    if record.before == daemon.UNKNOWN:
+        return (f"Docker did not start again: {words} What {record.file} said before is not known: mend it, then "
+                f"systemctl restart docker.")
+    _restore(record)
+    if not (services.restart_engine(seconds) and _answers(seconds)):
+        return f"Docker did not start again, with the old {record.file} neither: {words} See journalctl -u docker."
+    services.remove(host.PENDING_RESTART)
+    if record.before != daemon.NO_FILE:
+        services.remove(record.before)  # it is in its place, so nothing is kept twice
+    return f"Docker did not start with the new {record.file}: {words} The old file is back, and Docker runs with it."
+
+
+def _restore(record: daemon.Record) -> None:
+    if record.before == daemon.NO_FILE:
+        services.remove(record.file)
+    else:
+        services.put_back(record.before, record.file)
+
+
+def _answers(seconds: float) -> bool:
+    """Whether the engine answers within the time."""
+
+    def look() -> bool:
+        try:
+            return bool(api.Engine().version())
+        except api.EngineError:
+            return False
+
+    return api.wait_until(look, bool, seconds)[0]
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What one host knows: the dictionary that ``view.HostFacts`` reads. Asks engine.py, host.py and statedir.py.
+
+Never fails because of the engine: that is a ``problem``. Changes nothing, and does not start a stopped engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ansible_collections.quorum.swarm.plugins.module_utils import host, statedir
+from ansible_collections.quorum.swarm.plugins.module_utils.core import view
+from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
+    Engine,
+    EngineError,
+    NoEngine,
+    NotManager,
+    engine_facts,
+    error_of,
+    is_present,
+    membership_facts,
+    node_facts,
+    service_facts,
+    swarm_facts,
+    task_facts,
+)
+
+SECONDS = 25.0
+"""For everything that the engine is asked: the 20 s after which it gives up by itself, and some more."""
+
+
+def observe(params: Mapping[str, Any]) -> dict[str, Any]:
+    """All that this host says.
+
+    :param params: ``docker_host``, ``api_timeout`` and ``gather``.
+    :raises EngineError: only for a ``docker_host`` that is not this host's own.
+    """
+    engine = Engine.of_params(params, budget=SECONDS)
+    facts: dict[str, Any] = {
+        "hostname": host.hostname(),
+        "engine": dict(asdict(view.Engine()), installed=host.engine_installed()),
+        "membership": asdict(view.Membership()),
+        "addresses": host.addresses(),
+        "problem": "",
+        "detail": "",
+        "swarm": None,
+        "nodes": [],
+        "services": [],
+        "tasks": [],
+        "certificate_expires": "",
+        "pending_restart": host.pending_restart(),
+        "auto_upgrades": host.auto_upgrades(),
+    }
+    try:
+        _ask(engine, params["gather"], facts)
+    except EngineError as error:
+        facts["problem"] = error.problem
+        facts["detail"] = error.text
+        if not facts["engine"]["answers"]:
+            facts["engine"]["error"] = error.text
+    return facts
+
+
+def _ask(engine: Engine, gather: list[str], facts: dict[str, Any]) -> None:
+    """Fill ``facts`` from the engine, as far as it answers.
+
+    :raises EngineError: the reason why it did not get further.
+    """
+    stopped = host.engine_stopped()
+    if stopped:
+        raise NoEngine(stopped)
+    if not facts["engine"]["installed"] and not engine.socket_exists():
+        raise NoEngine("no Docker engine is installed on this host.")
+    info = engine.info()
+    facts["engine"] = engine_facts(info)
+    facts["membership"] = membership_facts(info)
+    certificate = statedir.node_certificate(facts["engine"]["root_dir"])
+    if certificate:
+        facts["certificate_expires"] = certificate.not_after.isoformat()
+    problem, detail = _problem(facts["membership"])
+    if problem:
+        facts["problem"], facts["detail"] = problem, detail
+        return
+    if "swarm" in gather:
+        facts["swarm"] = swarm_facts(engine.swarm())
+    if "nodes" in gather:
+        facts["nodes"] = [node_facts(raw) for raw in engine.nodes()]
+    if "services" in gather:
+        facts["services"] = [service_facts(raw) for raw in engine.services()]
+    if "tasks" in gather:
+        facts["tasks"] = [task_facts(raw) for raw in engine.tasks() if is_present(raw)]
+
+
+def _problem(membership: Mapping[str, Any]) -> tuple[str, str]:
+    """Why this node cannot speak for a swarm, and the words for it; empty where it may be asked.
+
+    ``ControlAvailable`` is true without a quorum, too: what tells is ``Swarm.Error`` [26.1].
+    """
+    state, error = membership["state"], membership["error"]
+    if state == "inactive":
+        return "not_member", "this host is in no swarm."
+    if state == "locked":
+        return "locked", error or "the manager is locked."
+    if error:
+        return error_of(error).problem, error
+    if state == "active" and not membership["control"]:
+        return NotManager.problem, "this host is a worker."
+    if state != "active":
+        return "error", f"this host's place in the swarm is '{state}'."
+    return "", ""

@@ -1,0 +1,202 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The engine as a service of this host: its process, its unit, its journal, and files written so that they survive.
+
+Runs ``systemctl``, ``journalctl`` and ``dockerd --validate``, reads ``/proc``, writes the files that it is told to.
+Decides nothing, and knows nothing of swarms.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+
+from ansible_collections.quorum.swarm.plugins.module_utils import host
+from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon
+
+UNIT = "docker.service"
+OWN_DIRECTORY = os.path.dirname(host.PENDING_RESTART)
+"""Where the collection keeps what it knows on a node."""
+TRIAL_SECONDS = 20
+NOBODY = 65534
+"""A user who may not start an engine."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """The running engine."""
+
+    argv: tuple[str, ...]
+    started: float
+    """Epoch seconds."""
+
+
+def engine_process() -> Process | None:
+    """The main process of ``docker.service``; None where it does not run, or systemd does not run it."""
+    _status, text = host.run(["systemctl", "show", UNIT, "--property=MainPID", "--value"])
+    pid = text.strip()
+    return process(int(pid)) if pid.isdigit() and int(pid) else None
+
+
+def process(pid: int) -> Process | None:
+    """One process, from ``/proc``; None where it is gone.
+
+    Its start is known in clock ticks since boot (proc(5), ``starttime``), which is finer than what systemd tells.
+    """
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as stream:
+            argv = tuple(part.decode("utf-8", "surrogateescape") for part in stream.read().split(b"\0") if part)
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
+            ticks = int(stream.read().rpartition(")")[2].split()[19])
+    except OSError:
+        return None
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return Process(argv, time.time() - age)
+
+
+def try_config(command: daemon.CommandLine, text: str) -> str | None:
+    """Have the engine's own program read a configuration: empty: it would; its words: it would not; None: unknown.
+
+    The text is handed over in memory: nothing is written, so that check mode may ask too.
+    """
+    for validate in (True, False):
+        handle = os.memfd_create("daemon.json")
+        try:
+            os.write(handle, text.encode())
+            path = f"/proc/self/fd/{handle}"
+            # Without --validate a root's dockerd would start: then it is called as nobody, and without any groups.
+            drop = {} if validate else {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+            done = subprocess.run(
+                command.trial(path, validate), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, pass_fds=(handle,), timeout=TRIAL_SECONDS, check=False, **drop)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        finally:
+            os.close(handle)
+        verdict = daemon.trial_verdict(done.returncode, done.stdout.decode("utf-8", "replace"))
+        if verdict is not None:
+            return verdict.replace(path, command.config_file)
+    return None
+
+
+def start_engine(seconds: float) -> bool:
+    """Enable and start the unit. Returns whether systemd says that it started."""
+    return host.run(["systemctl", "enable", "--now", UNIT], seconds)[0] == 0
+
+
+def restart_engine(seconds: float) -> bool:
+    """Restart the unit; False: it did not start within the time.
+
+    A unit that failed a few times in a row is not started again for a while (``StartLimitBurst``): that is forgotten
+    first, for the socket that activates it too.
+    """
+    host.run(["systemctl", "reset-failed", "docker.socket", UNIT])
+    return host.run(["systemctl", "restart", UNIT], seconds)[0] == 0
+
+
+def journal(since: float) -> list[str]:
+    """What the engine itself wrote since then (epoch seconds), without what systemd says of the unit."""
+    _status, text = host.run(["journalctl", f"_SYSTEMD_UNIT={UNIT}", f"--since=@{since:.3f}", "--output=cat",
+                              "--no-pager", "--lines=200"], 10)
+    return text.splitlines()
+
+
+def read(path: str) -> str:
+    """The text of a file; empty where there is none."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return ""
+
+
+def written(path: str) -> float | None:
+    """When a file was last changed, epoch seconds; None where there is none."""
+    try:
+        return os.stat(path).st_mtime
+    except FileNotFoundError:
+        return None
+
+
+def write(path: str, text: str, mode: int = 0o644) -> None:
+    """Put a file in place whole, or not at all, whatever happens meanwhile. A file that is there keeps its mode."""
+    folder = os.path.dirname(path)
+    os.makedirs(folder, mode=0o700 if folder == OWN_DIRECTORY else 0o755, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        mode = os.stat(path).st_mode & 0o7777
+    handle, draft = tempfile.mkstemp(prefix=os.path.basename(path) + ".", dir=folder)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            os.fchmod(stream.fileno(), mode)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.rename(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise
+    _settle(folder)
+
+
+def keep(path: str, name: str) -> str:
+    """Copy a file into the collection's own directory, with its mode and its time. Returns the copy's path."""
+    os.makedirs(OWN_DIRECTORY, mode=0o700, exist_ok=True)
+    copy = os.path.join(OWN_DIRECTORY, name)
+    shutil.copy2(path, copy)
+    with open(copy, "rb") as stream:
+        os.fsync(stream.fileno())
+    _settle(OWN_DIRECTORY)
+    return copy
+
+
+def put_back(copy: str, path: str) -> None:
+    """Put a kept file back in its place, with its mode and its old time; the copy stays."""
+    draft = path + ".old"
+    shutil.copy2(copy, draft)
+    os.rename(draft, path)
+    _settle(os.path.dirname(path))
+
+
+def remove(path: str) -> None:
+    """Remove a file, if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+        _settle(os.path.dirname(path))
+
+
+def speaks_tls(address: str, seconds: float = 3.0) -> bool:
+    """Whether somebody at ``host:port`` answers a TLS greeting now.
+
+    More than an open port: for a process that hangs or is frozen, the kernel still accepts connections.
+    """
+    name, _sign, port = address.rpartition(":")
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # no secret is told, and no word believed: only that there is an answer
+    try:
+        with socket.create_connection((name.strip("[]"), int(port)), seconds) as raw, context.wrap_socket(raw):
+            return True
+    except ssl.SSLEOFError:
+        return False
+    except ssl.SSLError:
+        return True  # it answered, and wants a certificate
+    except (OSError, ValueError):
+        return False
+
+
+def _settle(folder: str) -> None:
+    """Have the names in a folder on disk, too."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

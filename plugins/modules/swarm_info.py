@@ -1,0 +1,210 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: swarm_info
+short_description: What a host knows of its engine and of its swarm
+version_added: 0.1.0
+description:
+  - Returns what this host says of its Docker engine, of its own place in a swarm, of its addresses, and, where it is a
+    manager that finds a leader, of the swarm and its nodes.
+  - A broken engine is an answer, too. The module does not fail because an engine is stopped, absent, locked or without a
+    leader, or because the Docker SDK for Python is missing. RV(facts.problem) says which.
+  - It takes 25 seconds at most, whatever the engine does.
+  - A stopped engine is left stopped. To ask C(docker.socket) would start C(docker.service), so systemd is asked first.
+author:
+  - the quorum.swarm authors
+extends_documentation_fragment:
+  - quorum.swarm.engine
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    support: N/A
+    details:
+      - It changes nothing.
+  idempotent:
+    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    support: full
+options:
+  gather:
+    description:
+      - What to ask a manager for. Each is one call to the engine. O(gather=[]) asks only for what every host knows of
+        itself.
+    type: list
+    elements: str
+    choices: [nodes, swarm, services, tasks]
+    default: [nodes, swarm]
+seealso:
+  - module: quorum.swarm.swarm_member
+"""
+
+EXAMPLES = r"""
+- name: See what every manager says
+  quorum.swarm.swarm_info:
+  register: seen
+  become: true
+
+- name: Name the managers that do not find a leader
+  ansible.builtin.debug:
+    msg: "{{ inventory_hostname }}: {{ seen.facts.detail }}"
+  when: seen.facts.problem == 'no_leader'
+
+- name: Ask for placement, too
+  quorum.swarm.swarm_info:
+    gather: [nodes, swarm, services, tasks]
+  become: true
+"""
+
+RETURN = r"""
+facts:
+  description:
+    - What was seen. A value that could not be known is empty.
+  returned: success
+  type: dict
+  contains:
+    hostname:
+      description: What the host calls itself.
+      type: str
+      sample: m1
+    engine:
+      description: The Docker engine of the host.
+      type: dict
+      contains:
+        installed:
+          description: Whether an engine is installed.
+          type: bool
+        answers:
+          description: Whether it answered.
+          type: bool
+        version:
+          description: Its version.
+          type: str
+          sample: 26.1.5+dfsg1
+        id:
+          description: Its ID. Two hosts with the same one are clones of one machine.
+          type: str
+        hostname:
+          description: The name under which it joins a swarm.
+          type: str
+        root_dir:
+          description: Its data directory. The swarm's state directory is C(swarm) below it.
+          type: str
+          sample: /var/lib/docker
+        live_restore:
+          description: Whether live restore is on. A swarm node must not use it.
+          type: bool
+        containers_running:
+          description: How many containers run.
+          type: int
+        error:
+          description: Why it did not answer.
+          type: str
+    membership:
+      description: What the engine says of its own place in a swarm.
+      type: dict
+      contains:
+        state:
+          description: V(inactive), V(pending), V(active), V(error) or V(locked). Empty where the engine did not answer.
+          type: str
+        node_id:
+          description: The ID of this node.
+          type: str
+        node_addr:
+          description: The address that it announces.
+          type: str
+        control:
+          description: Whether it is a manager. It says nothing about a quorum.
+          type: bool
+        error:
+          description: The engine's words where it is a manager that finds no leader.
+          type: str
+        remote_managers:
+          description: Node ID and raft address of every manager that it knows.
+          type: list
+          elements: list
+    addresses:
+      description: The host's addresses. Loopback, link-local addresses and Docker's own bridges are left out.
+      type: list
+      elements: dict
+      contains:
+        address:
+          description: The address.
+          type: str
+        prefix:
+          description: The length of its network prefix.
+          type: int
+        interface:
+          description: The interface that has it.
+          type: str
+        dynamic:
+          description: Whether it is leased, so that it may change. No address for a manager.
+          type: bool
+    problem:
+      description:
+        - Why the swarm could not be read from here. Empty where it could.
+        - V(no_leader), V(locked), V(not_manager), V(not_member), V(timeout), V(no_engine), V(no_sdk) or V(error).
+      type: str
+    detail:
+      description: The problem in the engine's own words.
+      type: str
+    swarm:
+      description: The swarm object, without tokens and keys. Returned by managers that find a leader.
+      type: dict
+    nodes:
+      description: The nodes, as the swarm lists them.
+      type: list
+      elements: dict
+    services:
+      description: The services, as far as placement needs them. With O(gather=services).
+      type: list
+      elements: dict
+    tasks:
+      description: The tasks that run or are wanted to run, without the history. With O(gather=tasks).
+      type: list
+      elements: dict
+    certificate_expires:
+      description: When the certificate of this node ends, ISO 8601, UTC.
+      type: str
+      sample: "2027-02-20T06:13:00+00:00"
+    pending_restart:
+      description: Why Docker waits to be restarted on this host.
+      type: str
+    auto_upgrades:
+      description:
+        - Whether unattended upgrades may upgrade the engine's package, and so restart the engine, at any hour.
+        - That is C(unattended-upgrades) switched on, and C(docker.io) or C(docker-ce) installed, neither held nor in
+          C(Unattended-Upgrade::Package-Blacklist). Which origins it takes packages from is not looked at.
+      type: bool
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.quorum.swarm.plugins.module_utils.engine import ENGINE_OPTIONS
+from ansible_collections.quorum.swarm.plugins.module_utils.observe import observe
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            ENGINE_OPTIONS,
+            gather=dict(
+                type="list",
+                elements="str",
+                choices=["nodes", "swarm", "services", "tasks"],
+                default=["nodes", "swarm"],
+            ),
+        ),
+        supports_check_mode=True,
+    )
+    module.exit_json(changed=False, facts=observe(module.params))
+
+
+if __name__ == "__main__":
+    main()

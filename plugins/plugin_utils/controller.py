@@ -1,0 +1,178 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the action plugins share: from Ansible's variables to the values of the core, and the words of a refusal.
+
+Runs on the controller only. Reads variables, never the network; the files of ``swarm_controller_dir`` are in
+``controller_dir.py`` beside this one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, inventory
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding, by_weight
+from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts
+
+SEEN = "__swarm_seen"
+"""The variable in which the result of ``swarm_info`` is registered."""
+PROBED = "__swarm_probed"
+"""The variable in which the result of ``swarm_probe`` is registered."""
+
+HOST_VARS = ("ansible_host", "swarm_zone", "swarm_advertise_addr", "swarm_advertise_cidr", "swarm_advertise_interface",
+             "swarm_availability", "swarm_labels", "swarm_listen_addr", "swarm_data_path_addr")
+SHARED_VARS = (*inventory.SETTINGS, *inventory.ALLOWANCES, "swarm_default_addr_pool", "swarm_subnet_size",
+               "swarm_data_path_port", "swarm_id", "swarm_force", "swarm_controller_dir")
+
+
+def plain(value: Any) -> Any:
+    """The value without Ansible's lazy and tagged wrappers, so that it can be compared and written as JSON."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    for kind in (int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
+def groups_of(task_vars: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Host names by group, of the groups that the contract knows. From the inventory, never from the play."""
+    groups = task_vars.get("groups") or {}
+    return {name: [str(host) for host in groups.get(name, ())] for name in inventory.GROUPS}
+
+
+def wanted_of(task_vars: Mapping[str, Any]) -> Wanted:
+    """What the inventory wants.
+
+    :raises AnsibleActionFail: for a variable that cannot be read, or that hosts disagree about.
+    """
+    groups = groups_of(task_vars)
+    hostvars = task_vars["hostvars"]
+    hosts = [host for name in inventory.GROUPS for host in groups[name]]
+    own = {host: {name: plain(hostvars[host].get(name)) for name in HOST_VARS} for host in hosts}
+    tellers = groups[inventory.MANAGERS] or hosts
+    shared: dict[str, Any] = {}
+    for name in SHARED_VARS:
+        told = {host: plain(hostvars[host].get(name)) for host in tellers} if tellers else {
+            "localhost": plain(task_vars.get(name))}
+        values = {repr(value) for value in told.values()}
+        if len(values) > 1:
+            raise AnsibleActionFail(f"{name} is one value for the whole swarm, and the hosts disagree: "
+                                    + ", ".join(f"{host}: {value!r}" for host, value in sorted(told.items()))
+                                    + ". Set it once, for the group or for all.")
+        shared[name] = next(iter(told.values()))
+    strangers = sorted({str(name) for host in tellers for name in hostvars[host]
+                        if str(name).startswith("swarm_allow_")} - set(inventory.ALLOWANCES))
+    if strangers:
+        raise AnsibleActionFail(f"{', '.join(strangers)}: no such variable. Known are "
+                                f"{', '.join(sorted(inventory.ALLOWANCES))}.")
+    try:
+        return inventory.read(groups, own, shared)
+    except coerce.BadValue as error:
+        raise AnsibleActionFail(str(error)) from None
+
+
+def facts_of(task_vars: Mapping[str, Any], hosts: Iterable[str]) -> dict[str, HostFacts]:
+    """What was seen of each host: of the module where it ran, completed by the probe where that ran too."""
+    return {host: _facts(task_vars["hostvars"][host], host) for host in hosts}
+
+
+def _facts(variables: Mapping[str, Any], host: str) -> HostFacts:
+    seen, probed = variables.get(SEEN), variables.get(PROBED)
+    if seen is None and probed is None:
+        return HostFacts.silent(host, "it was not asked")
+    for result in (seen, probed):
+        why = _silence(result)
+        if why:
+            return HostFacts.silent(host, why)
+    told = plain(seen["facts"]) if seen is not None else {}
+    also = plain(probed["facts"]) if probed is not None else {}
+    if not told:
+        return HostFacts.of(host, also)
+    told.update({key: also[key] for key in ("blocked", "libraries") if key in also})
+    if told.get("problem") == "no_sdk" and also:
+        # Without the SDK the module could not ask the engine; the probe did so through the engine's own client.
+        told.update({key: also[key] for key in ("engine", "membership", "problem", "detail")})
+    return HostFacts.of(host, told)
+
+
+def _silence(result: Mapping[str, Any] | None) -> str:
+    """Why a registered result says nothing of the host; empty where it does."""
+    if result is None:
+        return ""
+    if result.get("unreachable"):
+        words = str(result.get("msg") or "unreachable")
+        return " ".join(words.split())[:200].rstrip(".")
+    if result.get("skipped"):
+        return "it was not asked"
+    if result.get("failed") or "facts" not in result:
+        words = str(result.get("msg") or "the question failed")
+        return " ".join(words.split())[:200].rstrip(".")
+    return ""
+
+
+def refuse(findings: Iterable[Finding]) -> None:
+    """End the run with all refusals at once, the gravest first. Returns when there is none.
+
+    :raises AnsibleActionFail: with one sentence each.
+    """
+    lines = [item.sentence() for item in by_weight(findings)]
+    if lines:
+        raise AnsibleActionFail("Refused, and nothing was changed. " + " | ".join(lines))
+
+
+def owner() -> str:
+    """Who holds a lease that this run takes: the user, the controller, and the process that runs the playbook.
+
+    Built so that a later run on the same controller can tell whether that process still lives (``is_dead``).
+    """
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()} {_playbook()}"
+
+
+def is_dead(holder: str) -> bool:
+    """Whether the owner of a lease is a run on this very controller that has ended."""
+    parts = holder.rsplit(" ", 3)
+    if len(parts) != 4 or parts[1] != "process" or parts[3] != f"({_boot()})" or not parts[2].isdigit():
+        return False
+    try:
+        os.kill(int(parts[2]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _playbook() -> str:
+    """The process that runs the playbook: action plugins run in its children."""
+    return f"process {os.getppid()} ({_boot()})"
+
+
+def _boot() -> str:
+    """A short name of this boot and process namespace: a process number says nothing outside of them."""
+    text = ""
+    for read in (lambda: Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"),
+                 lambda: os.readlink("/proc/self/ns/pid")):
+        try:
+            text += read()
+        except OSError:
+            text += socket.gethostname()
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller's own folder, ``swarm_controller_dir``: unlock keys, and later archives and reports.
+
+The only file that opens it. Everything in it is 0600 in folders of 0700, written whole and renamed into place, so that a
+killed run leaves the old file or the new one.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from ansible.errors import AnsibleActionFail
+from ansible_collections.quorum.swarm.plugins.module_utils.core import keyring
+from ansible_collections.quorum.swarm.plugins.module_utils.core.keyring import Keyring
+
+KEYS = "unlock-keys"
+
+
+def prepare(folder: str) -> None:
+    """Make the folder, and prove that it can be written to.
+
+    :raises AnsibleActionFail: where it cannot, in one sentence.
+    """
+    if not folder or not os.path.isabs(folder):
+        raise AnsibleActionFail(f"swarm_controller_dir is {folder!r}; it takes an absolute path on the controller.")
+    try:
+        for path in (folder, os.path.join(folder, KEYS)):
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        os.chmod(folder, 0o700)
+        handle, probe = tempfile.mkstemp(dir=os.path.join(folder, KEYS))
+        os.close(handle)
+        os.unlink(probe)
+    except OSError as error:
+        raise AnsibleActionFail(f"swarm_controller_dir {folder} cannot be written to ({error.strerror}): the unlock key "
+                                f"would have no place to be kept.") from None
+
+
+def _path(folder: str, swarm_id: str) -> str:
+    if not swarm_id.isalnum():
+        raise AnsibleActionFail(f"{swarm_id!r} is not the ID of a swarm.")
+    return os.path.join(folder, KEYS, f"{swarm_id}.json")
+
+
+def kept_keys(folder: str, swarm_id: str) -> Keyring:
+    """The kept unlock keys of this swarm; an empty keyring where there are none.
+
+    :raises AnsibleActionFail: where the file is there and cannot be read.
+    """
+    path = _path(folder, swarm_id)
+    try:
+        with open(path, encoding="utf-8") as file:
+            return keyring.load(file.read())
+    except FileNotFoundError:
+        return Keyring()
+    except (OSError, keyring.BadKeyring) as error:
+        raise AnsibleActionFail(f"The kept unlock keys in {path} cannot be read: {error}.") from None
+
+
+def all_keyrings(folder: str) -> dict[str, Keyring]:
+    """The kept unlock keys of every swarm, by its ID: a locked manager does not say which swarm is its own."""
+    try:
+        names = sorted(os.listdir(os.path.join(folder, KEYS)))
+    except OSError:
+        return {}
+    return {name[:-5]: kept_keys(folder, name[:-5]) for name in names if name.endswith(".json")}
+
+
+def keep_key(folder: str, swarm_id: str, key: str) -> bool:
+    """Keep ``key`` as the swarm's current unlock key; the ones before it stay. Returns whether anything changed.
+
+    :raises AnsibleActionFail: where the file cannot be written.
+    """
+    before = kept_keys(folder, swarm_id)
+    after = before.with_key(key)
+    if after == before:
+        return False
+    prepare(folder)
+    _write(_path(folder, swarm_id), after.dump(swarm_id))
+    return True
+
+
+def _write(path: str, text: str) -> None:
+    """Write ``text`` to ``path``, 0600 from its first byte, whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".new-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        os.unlink(temporary)
+        raise AnsibleActionFail(f"{path} could not be written: {error.strerror}.") from None

@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Node images: a Debian suite with systemd, sshd and (unless bare) an engine, built from packages, without a registry.
+
+Touches the engine's images and the network (a Debian mirror); the recipe's shell parts are in files/.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from .console import LabError, execute, say
+from .machine import LABEL, docker, folder, lock, owner_label
+
+SUITES = ("bookworm", "trixie", "forky")
+"""Their engines: Docker 20.10, 26.1 and 28.5."""
+
+FILES = Path(__file__).parent / "files"
+_REPOSITORY = "quorum-swarm-lab"
+_MIRROR = "http://deb.debian.org/debian"
+_BASE = (
+    "systemd systemd-sysv dbus iptables iproute2 procps python3 python3-apt ca-certificates busybox-static "
+    "openssh-server iputils-ping"
+).split()
+
+
+def _engine_packages(suite: str) -> list[str]:
+    """What makes a Debian machine a node: the engine, its Python SDK, and what opens an autolocked state."""
+    client = [] if suite == "bookworm" else ["docker-cli"]  # a package of its own from trixie on
+    return ["docker.io", *client, "python3-docker", "python3-nacl", "python3-cryptography"]
+
+
+def tag(suite: str, *, bare: bool) -> str:
+    """The image's name; it changes with the recipe, so that an old image is never taken for a new one."""
+    parts = [*_BASE, *_engine_packages(suite), *((FILES / name).read_text() for name in ("customize", "lab-init"))]
+    recipe = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return f"{_REPOSITORY}:{suite}{'-bare' if bare else ''}-{recipe[:8]}"
+
+
+def ensure(suite: str, *, bare: bool = False) -> str:
+    """Build the image unless the engine has it (40 to 60 s), and return its name. Raises LabError."""
+    if suite not in SUITES:
+        raise LabError(f"There is no suite {suite}: choose from {', '.join(SUITES)}.")
+    name = tag(suite, bare=bare)
+    kind = f"{suite}, bare" if bare else suite
+    with lock():
+        if docker("images", "--quiet", name):
+            return name
+        say(f"image {kind}: building from Debian packages")
+        tar = folder() / f"{name.replace(':', '-')}.tar"
+        try:
+            _build(suite, tar, bare=bare)
+            docker(
+                "import", "--change", f"LABEL {LABEL}={suite} {owner_label()}", str(tar), name, timeout=300
+            )
+        finally:
+            tar.unlink(missing_ok=True)
+    say(f"image {kind}: ready")
+    return name
+
+
+def _build(suite: str, tar: Path, *, bare: bool) -> None:
+    engine = _engine_packages(suite)
+    command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(_BASE + ([] if bare else engine))}"]
+    command += [f"--customize-hook={FILES / 'customize'}"]
+    if suite == "forky":
+        # A suite under development: a mirror may serve an index that is past its date.
+        command.append('--aptopt=Acquire::Check-Valid-Until "false"')
+    environment = {
+        **os.environ,
+        "LAB_FILES": str(FILES),
+        "LAB_SUITE": suite,
+        "LAB_REPOSITORY": " ".join(engine) if bare else "",
+    }
+    execute([*command, suite, str(tar), _MIRROR], env=environment, timeout=900)
+
+
+def remove_all() -> None:
+    """Remove every node image of this folder's labs. Raises LabError while a node still uses one."""
+    images = docker("images", "--quiet", "--filter", f"label={owner_label()}").split()
+    if images:
+        say("images: removing")
+        docker("rmi", "--force", *sorted(set(images)))
