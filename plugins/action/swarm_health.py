@@ -20,13 +20,14 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, health, inventory, report, verdict
+from ansible_collections.quorum.swarm.plugins.module_utils.core import health, inventory, report, verdict
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts
+from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir
 
-FIRST, AGAIN = "__swarm_health_facts", "__swarm_health_again"
-"""The variables under which hosts registered their first answer, and their second where there was one."""
+FIRST, LATE, AGAIN = "__swarm_health_facts", "__swarm_health_late", "__swarm_health_again"
+"""The variables under which hosts registered their answer; where they were asked last; where they were asked again."""
 OPTIONS: dict[str, Any] = {
-    "stage": {"type": "str", "choices": ["doubt", "report"], "default": "report"},
+    "stage": {"type": "str", "choices": ["order", "report"], "default": "report"},
     "fail_on": {"type": "str", "choices": list(health.FAIL_ON), "default": "critical"},
     "json_path": {"type": "str", "default": ""},
 }
@@ -41,14 +42,17 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(OPTIONS)
         variables = task_vars or {}
-        wanted = _wanted(variables)
-        first = _answers(variables, wanted, FIRST)
-        if options["stage"] == "doubt":
+        wanted = controller.wanted_of(variables)
+        first = {**_answers(variables, wanted, FIRST), **_asked(_answers(variables, wanted, LATE))}
+        if options["stage"] == "order":
             judgement = verdict.judge(_managers(wanted, first), wanted.swarm_id)
-            return {**result, "changed": False, "doubted": health.doubted(judgement, wanted, first)}
-        again = {
-            host: item for host, item in _answers(variables, wanted, AGAIN).items() if item.why_not != health.NOT_ASKED
-        }
+            return {
+                **result,
+                "changed": False,
+                "doubted": health.doubted(judgement, wanted, first),
+                "last": health.ask_last(judgement, wanted, first),
+            }
+        again = _asked(_answers(variables, wanted, AGAIN))
         facts = {**first, **again}
         judgement = verdict.judge(_managers(wanted, facts), wanted.swarm_id)
         now = datetime.now(timezone.utc)
@@ -72,18 +76,6 @@ class ActionModule(ActionBase):
         }
 
 
-def _wanted(variables: Mapping[str, Any]) -> inventory.Wanted:
-    """What the inventory describes. The swarm's own variables are those that its first manager sees."""
-    groups, hostvars = variables["groups"], variables["hostvars"]
-    shared: dict[str, Any] = {}
-    for host in [*groups.get(inventory.MANAGERS, ()), *groups.get(inventory.WORKERS, ())][:1]:
-        shared = {name: hostvars[host][name] for name in hostvars[host] if name.startswith("swarm_")}
-    try:
-        return inventory.read(groups, hostvars, shared)
-    except coerce.BadValue as error:
-        raise AnsibleActionFail(str(error)) from error
-
-
 def _managers(wanted: inventory.Wanted, facts: Mapping[str, HostFacts]) -> list[HostFacts]:
     return [facts[node.host] for node in wanted.managers]
 
@@ -92,7 +84,11 @@ def _answers(variables: Mapping[str, Any], wanted: inventory.Wanted, name: str) 
     """What every host of the inventory registered, whatever became of its task."""
     # Raw: what hosts said is data and never a template, and a hundred answers are not worth searching for one.
     raw_get = variables["hostvars"].raw_get
-    return {node.host: answer(node.host, raw_get(node.host).get(name)) for node in wanted.nodes}
+    return {node.host: answer(node.host, controller.plain(raw_get(node.host).get(name))) for node in wanted.nodes}
+
+
+def _asked(answers: Mapping[str, HostFacts]) -> dict[str, HostFacts]:
+    return {host: item for host, item in answers.items() if item.why_not != health.NOT_ASKED}
 
 
 def answer(host: str, registered: Mapping[str, Any] | None) -> HostFacts:
@@ -108,23 +104,29 @@ def answer(host: str, registered: Mapping[str, Any] | None) -> HostFacts:
 
 def why(message: str) -> str:
     """What an operator needs of Ansible's message for a host that did not answer: SSH's own words where it has some."""
-    words = " ".join(message.split()).rstrip(".")
-    _frame, ssh, said = words.rpartition("ssh: ")
-    return ssh + said if ssh else words.removeprefix("Task failed: ") or "no reason was given"
+    last = ["", *message.strip().splitlines()][-1].strip().rstrip(".")
+    _frame, ssh, said = last.rpartition("ssh: ")
+    return ssh + said if ssh else last.removeprefix("Task failed: ") or "no reason was given"
 
 
 def _unlock_key(judgement: verdict.Judgement, wanted: inventory.Wanted) -> str:
-    """Whether the unlock key is kept on the controller, as far as the swarm asks for one."""
+    """Whether the unlock key is kept on the controller, as far as the swarm asks for one.
+
+    A locked swarm does not tell its ID: any key may then be its key.
+    """
     view = judgement.view
     if view is not None and not view.swarm.autolock:
         return "not_needed"
-    swarm_id = view.swarm.id if view is not None else wanted.swarm_id
-    if not swarm_id:
+    if view is None and judgement.verdict != "locked":
         return "unchecked"
     if not wanted.controller_dir:
         return "missing"
-    kept = os.path.isfile(os.path.join(wanted.controller_dir, "unlock-keys", f"{swarm_id}.json"))
-    return "unchecked" if kept else "missing"
+    swarm_id = view.swarm.id if view is not None else wanted.swarm_id
+    try:
+        rings = controller_dir.all_keyrings(wanted.controller_dir)
+    except AnsibleActionFail:
+        return "missing"
+    return "unchecked" if any(ring.current for name, ring in rings.items() if swarm_id in ("", name)) else "missing"
 
 
 def _write(path: str, text: str) -> None:

@@ -92,6 +92,8 @@ def _phases(decision):
     pairs += [("__swarm_joins", join.host) for join in decision.joins]
     if decision.places_nodes and decision.actor:
         pairs.append(("__swarm_actor", decision.actor))
+    if decision.hands_over:
+        pairs.append(("__swarm_heir", decision.closer))
     pairs += [("__swarm_leaves", host) for host in decision.leaves]
     if decision.closer:
         pairs.append(("__swarm_closer", decision.closer))

@@ -10,12 +10,14 @@ that acted last has looked again.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.quorum.swarm.plugins.action.swarm_judge import judge
 from ansible_collections.quorum.swarm.plugins.module_utils.core import report, verdict
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Membership
 from ansible_collections.quorum.swarm.plugins.plugin_utils import controller
 
 
@@ -38,9 +40,10 @@ class ActionModule(ActionBase):
         for host in (plan.get("closer"), plan.get("actor")):
             placed = controller.plain(task_vars["hostvars"][host].get("__swarm_placed")) if host else None
             if placed and placed.get("facts"):
-                facts = {**facts, **controller.facts_of(task_vars, plan["asked"])}
-                facts[host] = HostFacts.of(host, {**placed["facts"], "addresses": [
-                    vars(item) for item in facts[host].addresses]})
+                # What the hosts said of their membership before is past; their addresses are not.
+                before = {**facts, **controller.facts_of(task_vars, plan["asked"])}
+                facts = {name: replace(item, membership=Membership()) for name, item in before.items()}
+                facts[host] = HostFacts.of(host, placed["facts"])
                 judgement = verdict.judge([facts[host]], wanted.swarm_id)
                 break
         display = Display()

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Completes the orders of ``swarm_topology`` with what the hosts that joined in this run say they are.
+"""Completes the orders of ``swarm_topology`` with what hosts did in this run: the node that one joined as, or that it left.
 
-Then runs the module on the manager. Without registered joins it is the plain module.
+Then runs the module on the manager. Without such results it is the plain module.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 JOINED = ("__swarm_joined", "__swarm_begun")
+LEFT = "__swarm_left"
 
 
 class ActionModule(ActionBase):
@@ -36,6 +37,9 @@ class ActionModule(ActionBase):
                 f"{', '.join(missing)} shall be a manager and did not join (see above): no manager is made while one "
                 f"is missing. Put that right and run again.")
         args["nodes"] = nodes
+        args["absent"] = [
+            {**item, "left": bool(item.get("left")) or _left(task_vars["hostvars"].get(item["host"], {}))}
+            for item in args.get("absent") or []]
         return self._execute_module(module_args=args, task_vars=task_vars)
 
 
@@ -46,3 +50,9 @@ def _joined(variables):
         if result and not result.get("skipped") and "known_nodes" not in result:
             return str(result.get("node_id") or ""), True
     return "", False
+
+
+def _left(variables):
+    """Whether this host left in this run."""
+    result = variables.get(LEFT)
+    return bool(result) and not (result.get("failed") or result.get("unreachable") or result.get("skipped"))

@@ -128,9 +128,13 @@ class _Host:
         keys = daemon.differing(old, new)
         text = daemon.render(new) if keys else self.text
         waited = self._waits()
-        if keys:
+        running = self._running(old, waited)
+        if waited and new == running:
+            self._return()
+        elif keys:
             self._try(text)
-            self._write(text, new, waited)
+            changes = daemon.UNKNOWN if running is None else ", ".join(daemon.differing(running, new))
+            self._write(text, changes, waited)
         elif waited and self.record is None:
             self._note(daemon.Record(_now(), daemon.PENDING, self.file, daemon.UNKNOWN, daemon.UNKNOWN))
         elif not waited and self.record is not None:
@@ -175,33 +179,33 @@ class _Host:
         if words is None:
             self.said.append(f"This engine cannot say beforehand whether it takes the new {self.file}.")
 
-    def _write(self, text: str, new: Mapping[str, Any], waited: bool) -> None:
+    def _write(self, text: str, changes: str, waited: bool) -> None:
         """The record, then the file. What the running engine was started with is kept: it is the way back."""
         if self.process is None:
             raise Refused(f"{self.file} is not as wanted, but the engine is not run by docker.service, so it cannot be "
                           f"restarted from here. Change the file and restart the engine by hand.")
-        if self._returns(new, waited):
-            return
         before = self.record.before if waited and self.record else daemon.UNKNOWN if waited else self._keep()
-        running = daemon.parse(services.read(before), before) if before not in (daemon.NO_FILE, daemon.UNKNOWN) else {}
-        changes = ", ".join(daemon.differing(running, new)) if before != daemon.UNKNOWN else daemon.UNKNOWN
         self.said.append(f"{self.file} changed ({changes}).")
         self._note(daemon.Record(_now(), daemon.PENDING, self.file, changes, before))
         if not self.check:
             services.write(self.file, text)
 
-    def _returns(self, new: Mapping[str, Any], waited: bool) -> bool:
-        """Where a change that still waits is wanted no more, the old file returns and no restart is needed."""
-        if not (waited and self.record) or self.record.before == daemon.UNKNOWN:
-            return False
-        none = self.record.before == daemon.NO_FILE
-        if new != ({} if none else daemon.parse(services.read(self.record.before), self.record.before)):
-            return False
+    def _running(self, old: dict[str, Any], waited: bool) -> dict[str, Any] | None:
+        """What the file said when the engine was started; None where that is not known."""
+        if not waited:
+            return old
+        before = self.record.before if self.record else daemon.UNKNOWN
+        if before == daemon.NO_FILE:
+            return {}
+        return daemon.parse(services.read(before), before) if os.path.exists(before) else None
+
+    def _return(self) -> None:
+        """A change that waited is wanted no more: the old file returns, with its old time, and no restart is needed."""
+        assert self.record is not None  # noqa: S101 - for the type checker
         self.said.append(f"{self.file} is again what Docker was started with.")
         if not self.check:
             _restore(self.record)
         self._forget()
-        return True
 
     def _keep(self) -> str:
         if services.written(self.file) is None:

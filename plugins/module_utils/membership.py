@@ -27,6 +27,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     wait_until,
 )
 
+DEMOTION = 20.0
+"""Seconds that a demoted manager is given to become a worker in its own eyes. One or two are usual."""
 JOIN_CALL = 30.0
 """Seconds for the call that joins: the engine answers after 20 s at the latest."""
 
@@ -42,6 +44,11 @@ class Here:
     membership: Membership
     certificate: member.Certificate | None
     raft_log: bool
+
+    @property
+    def is_manager(self) -> bool:
+        """Whether it is a manager by any sign: what the engine says, a raft log, or a manager's certificate."""
+        return self.membership.control or self.raft_log or bool(self.certificate and self.certificate.manager)
 
     @property
     def swarm_id(self) -> str:
@@ -270,7 +277,11 @@ def leave(engine: Engine, force: bool, seconds: float, check: bool) -> Outcome:
     now = here.membership
     if now.state in ("", "inactive"):
         return _outcome(False, here, here)
-    is_manager = now.control or here.raft_log or bool(here.certificate and here.certificate.manager)
+    if here.is_manager and not force and not _wanted_manager(engine, now.node_id):
+        # A manager that was demoted a moment ago still reads as one until it has its worker's certificate.
+        _unused, here = wait_until(lambda: look(engine), lambda seen: not seen.is_manager, DEMOTION)
+        now = here.membership
+    is_manager = here.is_manager
     by_force = is_manager or now.state != "active"
     if is_manager:
         _guard_manager(engine, here, force, check)
@@ -284,6 +295,14 @@ def leave(engine: Engine, force: bool, seconds: float, check: bool) -> Outcome:
     if not left:
         raise Refused(f"this host is still '{seen['state']}' {seconds:.0f} s after it was told to leave: {seen['error']}")
     return _outcome(True, here, look(engine))
+
+
+def _wanted_manager(engine: Engine, node_id: str) -> bool:
+    """Whether the swarm wants this node to be a manager. False where it cannot be asked: a demoted one no longer can."""
+    try:
+        return any(raw["ID"] == node_id and Node.of(node_facts(raw)).role == "manager" for raw in engine.nodes())
+    except EngineError:
+        return False
 
 
 def _guard_manager(engine: Engine, here: Here, force: bool, check: bool) -> None:

@@ -69,9 +69,8 @@ class Topology:
     def planned(self, here: str) -> plan.Plan:
         """All that would be done, nothing of it done."""
         nodes = self.nodes()
-        whole = plan.whole(nodes, self.orders, self.removals, here)
-        self._count_result(nodes, whole.steps)
-        return whole
+        self._count_result(nodes)
+        return plan.whole(nodes, self.orders, self.removals, here)
 
     def settle(self, here: str, outcome: Outcome) -> None:
         """Do step after step until nothing is left, or until only the hosts themselves can go on.
@@ -83,7 +82,7 @@ class Topology:
         :raises EngineError: when the engine refuses.
         """
         outcome.nodes = self.nodes()
-        self._count_result(outcome.nodes, plan.whole(outcome.nodes, self.orders, self.removals, here).steps)
+        self._count_result(outcome.nodes)
         while True:
             step_plan = plan.next_steps(outcome.nodes, self.orders, self.removals, here)
             outcome.held = step_plan.held
@@ -98,8 +97,9 @@ class Topology:
             self._do(steps, outcome)
             outcome.nodes = self.nodes()
 
-    def _count_result(self, before: Sequence[Node], steps: Sequence[Step]) -> None:
-        """Refuse what would end in a number or a spread of voters that nobody allowed."""
+    def _count_result(self, before: Sequence[Node]) -> None:
+        """Refuse what would end in a number or a spread of voters that nobody allowed, whoever does the last of it."""
+        steps = plan.whole(before, self.orders, self.removals).steps
         if not any(step.kind in ("promote", "demote", "remove") for step in steps):
             return
         after = tuple(before)
@@ -156,7 +156,8 @@ class Topology:
 
     def _remove(self, step: Step) -> None:
         """Take the entry out, when it is down or has had the time to be."""
-        wait_until(lambda: self._node(step.node_id), lambda node: node is None or node.state != "ready", DOWN_AFTER)
+        if not any(removal.host == step.host and removal.left for removal in self.removals):
+            wait_until(lambda: self._node(step.node_id), lambda node: node is None or node.state != "ready", DOWN_AFTER)
         node = self._node(step.node_id)
         if node is None:
             return

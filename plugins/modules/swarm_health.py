@@ -14,8 +14,9 @@ description:
   - Reads what M(quorum.swarm.swarm_info) returned on the hosts of the inventory, and prints a table by zone and
     findings with their severity and remedy.
   - It runs on the controller and asks no host. The playbook C(quorum.swarm.health) asks the hosts, then runs it.
-  - What the hosts said is read from the variables that they registered, C(__swarm_health_facts), and from
-    C(__swarm_health_again) where managers were asked a second time. A host without any was not asked.
+  - What the hosts said is read from the variables that they registered, C(__swarm_health_facts) or, where they were
+    asked last, C(__swarm_health_late), and C(__swarm_health_again) where managers were asked a second time. A host
+    without any was not asked.
   - It does not fail because of a finding. RV(failure) says whether the caller should.
 author:
   - the quorum.swarm authors
@@ -36,10 +37,10 @@ attributes:
 options:
   stage:
     description:
-      - V(doubt) prints nothing and returns in RV(doubted) the managers whose answer may be stale.
+      - V(order) prints nothing and returns who is to be asked last and who again, from what the managers said.
       - V(report) judges, prints and returns everything.
     type: str
-    choices: [doubt, report]
+    choices: [order, report]
     default: report
   fail_on:
     description:
@@ -130,7 +131,12 @@ doubted:
   description:
     - Managers whose answer is to be read again, more than 20 s later. The leader calls managers reachable which did not
       answer, and without them there is no majority.
-  returned: O(stage=doubt)
+  returned: O(stage=order)
+  type: list
+  elements: str
+last:
+  description: Workers that the swarm calls down, to be asked after the others.
+  returned: O(stage=order)
   type: list
   elements: str
 """

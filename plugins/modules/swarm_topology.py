@@ -82,6 +82,10 @@ options:
         description: Whether the host answers, so that it is to leave by itself (RV(leaves)) before its entry is removed.
         type: bool
         default: true
+      left:
+        description: Whether the host has left. Its entry is removed at once, although it still reads ready for a while.
+        type: bool
+        default: false
   allow:
     description:
       - Names of the counting rules that are relaxed, such as V(swarm_allow_single_manager).
@@ -180,6 +184,7 @@ def main():
                 "host": {"type": "str", "required": True},
                 "node_id": {"type": "str", "default": ""},
                 "live": {"type": "bool", "default": True},
+                "left": {"type": "bool", "default": False},
             }},
             "allow": {"type": "list", "elements": "str", "default": []},
             "force": {"type": "bool", "default": False},
@@ -198,7 +203,7 @@ def main():
             [Order(item["host"], item["role"], item["availability"],
                    {str(name): str(value) for name, value in item["labels"].items()}, item["node_id"])
              for item in params["nodes"]],
-            [Removal(item["host"], item["node_id"], item["live"]) for item in params["absent"]],
+            [Removal(item["host"], item["node_id"], item["live"], item["left"]) for item in params["absent"]],
             holder, frozenset(params["allow"]), params["timeout"], params["force"])
         if module.check_mode:
             whole = topology.planned(here)

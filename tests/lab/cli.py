@@ -22,11 +22,19 @@ from .probe import Failure
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns the exit status: 0, or 1 after one line that says what is wrong."""
-    options = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command: list[str] = []
+    if "--" in words:
+        words, command = words[: words.index("--")], words[words.index("--") + 1 :]
+    options = _parser().parse_args(words)
+    options.command = command
     try:
         return int(options.verb(options) or 0)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
+        return 1
+    except PermissionError as error:
+        print(f"lab: {error.filename} belongs to another user: run this as root, or set QS_LAB_DIR.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -59,9 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("show", _show, "show all nodes, and what their engines say")
     verb("inventory", _inventory, "print the path of the Ansible inventory")
 
-    sub = verb("run", _run, "run a command on a node")
-    sub.add_argument("node")
-    sub.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
+    verb("run", _run, "run a command on a node: run NODE -- COMMAND ...").add_argument("node", metavar="NODE")
 
     for name, act, text in (
         ("kill", Node.kill, "power loss"),
@@ -131,11 +137,11 @@ def _inventory(options: argparse.Namespace) -> None:
 
 def _show(options: argparse.Namespace) -> None:
     lab = Lab.open(options.name)
-    rows = [("NODE", "GROUP", "ZONE", "ADDRESS", "STATE", "ENGINE", "SWARM")]
+    rows: list[tuple[str, ...]] = [("NODE", "GROUP", "ZONE", "ADDRESS", "STATE", "ENGINE", "SWARM")]
     rows += in_parallel(lab.nodes, _row)
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     for left, right in lab.splits:
         print(f"split: {','.join(left)} / {','.join(right)}")
 
@@ -158,10 +164,9 @@ def _row(node: Node) -> tuple[str, ...]:
 
 
 def _run(options: argparse.Namespace) -> int:
-    command = options.command[1:] if options.command[:1] == ["--"] else options.command
-    if not command:
-        raise LabError("nothing to run: python3 -m tests.lab run NODE -- COMMAND ...")
-    return machine.docker_interactive(Lab.open(options.name).node(options.node).container, command)
+    if not options.command:
+        raise LabError("Nothing to run: python3 -m tests.lab run NODE -- COMMAND ...")
+    return machine.docker_interactive(Lab.open(options.name).node(options.node).container, options.command)
 
 
 def _on_nodes(act: Callable[[Node], None]) -> Callable[[argparse.Namespace], None]:

@@ -21,10 +21,10 @@ SUITES = ("bookworm", "trixie", "forky")
 FILES = Path(__file__).parent / "files"
 _REPOSITORY = "quorum-swarm-lab"
 _MIRROR = "http://deb.debian.org/debian"
-_BASE = (
-    "systemd systemd-sysv dbus iptables iproute2 procps python3 python3-apt ca-certificates busybox-static "
-    "openssh-server iputils-ping"
-).split()
+_BASE = [
+    *("systemd", "systemd-sysv", "dbus", "iptables", "iproute2", "procps", "iputils-ping", "openssh-server"),
+    *("python3", "python3-apt", "ca-certificates", "busybox-static"),
+]
 
 
 def _engine_packages(suite: str) -> list[str]:
@@ -53,9 +53,7 @@ def ensure(suite: str, *, bare: bool = False) -> str:
         tar = folder() / f"{name.replace(':', '-')}.tar"
         try:
             _build(suite, tar, bare=bare)
-            docker(
-                "import", "--change", f"LABEL {LABEL}={suite} {owner_label()}", str(tar), name, timeout=300
-            )
+            docker("import", "--change", f"LABEL {LABEL}={suite} {owner_label()}", str(tar), name, timeout=300)
         finally:
             tar.unlink(missing_ok=True)
     say(f"image {kind}: ready")

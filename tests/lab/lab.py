@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import shutil
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from . import image, machine, network, plan
 from .console import LabError, in_parallel, locked, say
@@ -246,7 +248,7 @@ class Lab:
     def _file(self) -> Path:
         return self.folder / "lab.json"
 
-    def _state(self) -> dict[str, dict]:  # type: ignore[type-arg]  # JSON
+    def _state(self) -> dict[str, Any]:
         try:
             return dict(json.loads(self._file.read_text()))
         except FileNotFoundError as error:
@@ -259,7 +261,8 @@ class Lab:
         """Add the nodes that the lab does not know yet, and write all files."""
         suite, _, rest = node_image.rpartition(":")[2].partition("-")
         if not self._file.exists():
-            _write(self._file, json.dumps({"name": self.name, "subnet": str(subnet), "nodes": {}, "splits": [], "unplugged": []}))
+            empty = {"name": self.name, "subnet": str(subnet), "nodes": {}, "splits": [], "unplugged": []}
+            _write(self._file, json.dumps(empty))
         with self._changing() as state:
             for node in planned:
                 if node.name not in state["nodes"]:
@@ -297,7 +300,7 @@ class _Change:
         self._lab = lab
         self._lock = locked(lab.folder / "state.lock")
 
-    def __enter__(self) -> dict[str, dict]:  # type: ignore[type-arg]  # JSON
+    def __enter__(self) -> dict[str, Any]:
         self._lock.__enter__()
         self._state = self._lab._state()
         return self._state
@@ -331,6 +334,8 @@ def _containers(lab: str) -> list[str]:
 def _remove_cgroups(lab: str) -> None:
     """On a hybrid cgroup v1 machine each node made a cgroup of its own, which outlives its container."""
     for tree in Path("/sys/fs/cgroup/unified").glob(f"qs-{lab}-*"):
+        if not re.fullmatch(rf"qs-{lab}-[a-z]\d+", tree.name):
+            continue  # of a lab whose name begins with this one's
         for folder in sorted((path for path in tree.rglob("*") if path.is_dir()), reverse=True):
             folder.rmdir()
         tree.rmdir()
@@ -346,4 +351,3 @@ def down_all() -> None:
     image.remove_all()
     machine.remove()
     say("machine: no trace of any lab is left (packages that apt installed stay)")
-

@@ -21,7 +21,7 @@ from pathlib import Path
 from .console import LabError, execute, locked, say, wait_until
 
 LABEL = "quorum.swarm.lab"
-"""Label on every container, volume, network and image of a lab; its value is the lab's name (or, on images, the suite)."""
+"""Label on every container, network and image of a lab. Its value is the lab's name, or an image's suite."""
 
 # Each systemd takes dozens of these, and all nodes share the machine's.
 _SYSCTLS = {"fs/inotify/max_user_instances": 8192, "fs/inotify/max_user_watches": 1048576}
@@ -62,7 +62,7 @@ def docker(*arguments: str, check: bool = True, timeout: float | None = 120, std
 def docker_exec(
     container: str, command: list[str], *, check: bool, timeout: float, stdin: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in a container; it is killed there after so many seconds. Raises LabError as console.execute does."""
+    """Run a command in a container; it is killed there after so many seconds. Raises LabError as execute does."""
     whole = ["docker", "exec", *(["-i"] if stdin is not None else []), container]
     whole += ["timeout", "--kill-after=2", f"{timeout:g}", *command]
     return execute(whole, check=check, timeout=timeout + 10, stdin=stdin, env=_environment())
@@ -126,13 +126,9 @@ def remove() -> None:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "DOCKER_HOST": _socket()}
-
-
-def _socket() -> str:
-    """The engine's socket: where ours listens if we started it, else where the docker client looks."""
+    """The docker client finds the engine as it always does, unless we started one."""
     record = _record()
-    return str(record["socket"]) if record else os.environ.get("DOCKER_HOST", DEFAULT_SOCKET)
+    return {**os.environ, "DOCKER_HOST": str(record["socket"])} if record else dict(os.environ)
 
 
 def _record() -> dict[str, str | int] | None:

@@ -137,6 +137,9 @@ class Node:
             said = done.stdout.strip()
             if said in ("running", "degraded"):
                 break
+            if self.state() == OFF:
+                log = docker("logs", "--tail", "5", self.container, check=False)
+                raise LabError(f"{self.name} went off while it booted: {log or 'no reason given'}")
             time.sleep(0.3)
         if said != "running" and (healthy or said != "degraded"):
             failed = self.run("systemctl list-units --failed --plain --no-legend", check=False).stdout.strip()
@@ -162,8 +165,11 @@ class Node:
         docker("kill", self.container)
 
     def start(self) -> None:
-        """Power on, and wait until it has booted. A node that runs already is left alone."""
-        if self.state() == OFF:
+        """Power on, and wait until it has booted. A node that runs already is left alone. Raises LabError."""
+        state = self.state()
+        if state == FROZEN:
+            raise LabError(f"{self.name} is frozen, not off: thaw it.")
+        if state != RUNNING:
             docker("start", self.container)
             self.wait_booted(healthy=False)
 
@@ -192,14 +198,14 @@ class Node:
         self.lab.readdress(self, addr)
 
     def lease(self, *, seconds: int = 3600) -> None:
-        """Make the node's address look like a DHCP lease (`ip -j addr`: "dynamic": true) until reset or the next start."""
+        """Make the address look like a DHCP lease (`ip -j addr`: "dynamic": true), until reset or the next start."""
         device = json.loads(self.run(["ip", "-j", "-4", "addr", "show", "to", self.addr]).stdout)[0]
         address = f"{self.addr}/{device['addr_info'][0]['prefixlen']}"
         lifetime = ["valid_lft", str(seconds), "preferred_lft", str(seconds)]
         self.run(["ip", "addr", "change", address, "dev", device["ifname"], *lifetime])
 
     def apply_network(self) -> None:
-        """Make the node's network what the lab wants, now if it runs and at each boot. A frozen node gets it by thaw."""
+        """Make the network what the lab wants, now if the node runs, and at each boot. A frozen one waits for thaw."""
         script = self.lab.network_script(self.name)
         state = self.state()
         if state == RUNNING:

@@ -79,7 +79,7 @@ def _ssh_options(control: Path) -> list[tuple[str, str]]:
 
 
 def inventory(lab: str, planned: Iterable[NodePlan], key: Path, control: Path) -> str:
-    """The lab as an Ansible inventory in YAML. key: the private ssh key; control: a folder for ssh's control sockets."""
+    """The lab as an Ansible inventory in YAML. key: the private ssh key; control: where ssh keeps its sockets."""
     options = " ".join(f"-o {name}={value}" for name, value in _ssh_options(control))
     lines = [
         f"# The lab '{lab}'. Written by the lab: changes are lost.",

@@ -13,9 +13,9 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 # The machine may have a proxy for the world; nodes are not in the world.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -30,7 +30,7 @@ class Failure(NamedTuple):
 
 
 class Outage(NamedTuple):
-    """Requests to a node that failed one after the other. start: seconds since the epoch; seconds: until it answered."""
+    """Requests to a node that failed in a row. start: seconds since the epoch; seconds: until it answered again."""
 
     node: str
     start: float

@@ -52,6 +52,11 @@ def disagreements(specs: dict[str, Any], defaults: dict[str, Any]) -> list[str]:
     return found
 
 
+def misnamed(role: str, defaults: dict[str, Any]) -> list[str]:
+    """Public variables that are named neither for the swarm, nor for the public role `engine`, nor for this role."""
+    return [name for name in defaults if not name.startswith(("swarm_", "engine_", f"{role}_"))]
+
+
 def test_there_are_roles() -> None:
     assert ROLES
 
@@ -62,6 +67,18 @@ def test_specs_and_defaults_agree(role: str) -> None:
     assert specs
     assert specs["argument_specs"]["main"]["short_description"]
     assert disagreements(specs["argument_specs"], load(ROOT / "roles" / role / "defaults" / "main.yml") or {}) == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_defaults_are_named_for_the_swarm_or_the_role(role: str) -> None:
+    assert misnamed(role, load(ROOT / "roles" / role / "defaults" / "main.yml") or {}) == []
+
+
+def test_a_misnamed_default_is_caught() -> None:
+    assert misnamed("backup", {"swarm_zone": "", "engine_x": "", "backup_x": "", "suite": "", "health_x": ""}) == [
+        "suite",
+        "health_x",
+    ]
 
 
 @pytest.mark.parametrize("role", ROLES)

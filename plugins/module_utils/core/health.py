@@ -301,6 +301,16 @@ def doubted(judgement: Judgement, wanted: Wanted, facts: Mapping[str, HostFacts]
     return [node.host for node in wanted.managers if facts[node.host].nodes]
 
 
+def ask_last(judgement: Judgement, wanted: Wanted, facts: Mapping[str, HostFacts]) -> list[str]:
+    """Workers of the inventory that probably will not answer, since the swarm calls them down: the others go first."""
+    view = judgement.view
+    if view is None:
+        return []
+    host_of = hosts_of(view, wanted, facts)
+    down = {host_of.get(node.id, "") for node in view.nodes if node.state == "down"}
+    return [node.host for node in wanted.workers if node.host in down]
+
+
 def _is_doubtful(view: View, mute: Sequence[str]) -> bool:
     """Whether the voters that are known to live are less than a majority."""
     return bool(mute) and not quorum.has_quorum(len(view.voters), len(view.reachable) - len(mute))
@@ -418,6 +428,15 @@ def _nodes(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host_of: 
     down = [node for node in view.nodes if node.state != "ready" and node.id not in haunted and not node.is_manager]
     for node in down:
         name = name_of(node, host_of)
+        if node.state == "unknown":
+            yield Finding(
+                "node_unknown",
+                "info",
+                f"The worker {name} has not reported to the leader yet{': ' + node.message if node.message else ''}.",
+                "After a change of the leader this lasts some seconds: run this again.",
+                name,
+            )
+            continue
         yield Finding(
             "node_down",
             "warning",
@@ -750,6 +769,13 @@ def _unlock_key(status: str, judgement: Judgement, wanted: Wanted) -> Iterator[F
             "Find the key where your team keeps it (SWMKEY-1-...)."
             if locked
             else "While a manager runs: docker swarm unlock-key, or ansible-playbook quorum.swarm.provision keeps it.",
+        )
+    elif status == "unchecked" and judgement.view is not None and judgement.view.swarm.autolock:
+        yield Finding(
+            "unlock_key_unchecked",
+            "info",
+            f"An unlock key of this swarm is kept in {place}; whether it is the right one was not checked.",
+            "Compare it with docker swarm unlock-key on a manager.",
         )
     elif status == "wrong":
         yield Finding(

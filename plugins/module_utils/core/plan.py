@@ -47,6 +47,8 @@ class Removal:
     node_id: str = ""
     live: bool = True
     """Whether the host answers, so that it can leave by itself."""
+    left: bool = False
+    """Whether it has left: its entry still reads ready for a while, and nothing is lost with it."""
 
 
 @dataclass(frozen=True)
@@ -257,7 +259,7 @@ def _removals(
         node = leaving.get(removal.host)
         if node is None or node.is_manager:
             continue
-        kind = "leave" if removal.live and node.state == "ready" else "remove"
+        kind = "leave" if removal.live and not removal.left and node.state == "ready" else "remove"
         steps.append(Step(kind, removal.host, node.id, f"{removal.host} is to be taken out"))
     return steps
 

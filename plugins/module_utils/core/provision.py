@@ -64,6 +64,8 @@ class Decision:
     """The manager from which the topology is changed."""
     closer: str = ""
     """The manager that finishes what the actor could not: removals, and the actor's own demotion. Empty: not needed."""
+    hands_over: bool = False
+    """Whether the closer has to demote the actor before hosts leave."""
     remote_addrs: tuple[str, ...] = ()
     known_nodes: tuple[str, ...] = ()
 
@@ -182,12 +184,13 @@ def decide(
                  for order in orders]
 
     actor, closer = _actor(wanted, judgement, facts, matched, init)
-    here = matched[actor].id if actor in matched else ""
+    here = facts[actor].membership.node_id if actor in facts else ""
     first = plan.whole(state, simulated, removals, here)
     full = plan.whole(state, simulated, removals)
     steps.extend(full.steps)
     unsettled.extend(full.held)
-    needs_closer = any(step.kind == "leave" for step in full.steps) or any(h.id == "acts_here" for h in first.held)
+    hands_over = any(item.id == "acts_here" for item in first.held)
+    needs_closer = hands_over or any(step.kind == "leave" for step in full.steps)
 
     if view is not None:
         after: tuple[Node, ...] = state
@@ -211,7 +214,7 @@ def decide(
     return Decision(
         (), tuple(notes), tuple(unsettled), tuple(steps), tuple(engines), init, tuple(joins), tuple(orders),
         tuple(removals), tuple(step.host for step in full.steps if step.kind == "leave"),
-        dict(wanted.settings) if changed_settings else {}, actor, closer if needs_closer else "",
+        dict(wanted.settings) if changed_settings else {}, actor, closer if needs_closer else "", hands_over,
         _remote_addrs(nodes, init), tuple(node.id for node in nodes),
     )
 

@@ -35,7 +35,7 @@ def headline(judgement: Judgement, wanted: Wanted, facts: Mapping[str, HostFacts
     zone_of = health.zones_of(view, wanted, health.hosts_of(view, wanted, facts))
     numbers = health.margin(view, zone_of)
     line = (
-        f"{judgement.verdict}: {numbers.voters} voter{'' if numbers.voters == 1 else 's'}, "
+        f"{judgement.verdict}: {_count(numbers.voters, 'voter')}, "
         f"{numbers.reachable} reachable, majority {numbers.majority}, tolerates {max(0, numbers.tolerates)}"
     )
     if numbers.worst_zone:
@@ -55,12 +55,12 @@ def swarm(judgement: Judgement, wanted: Wanted, facts: Mapping[str, HostFacts]) 
     leader = view.leader
     host_of = health.hosts_of(view, wanted, facts)
     led = f"led by {health.name_of(leader, host_of)}, " if leader else ""
-    lines += wrap(f"swarm {view.swarm.id}, {led}told by {view.told_by}; {len(view.nodes)} nodes, {locking}")
+    lines += wrap(f"swarm {view.swarm.id}, {led}told by {view.told_by}; {_count(len(view.nodes), 'node')}, {locking}")
     return [*lines, "", *_node_table(view, wanted, facts, host_of)]
 
 
 def findings(found: Sequence[Finding]) -> list[str]:
-    """Findings by severity, each with its remedy on an indented line."""
+    """Findings by severity, each kind with its remedy on an indented line: once for all that share it."""
     if not found:
         return ["No findings."]
     lines: list[str] = []
@@ -69,9 +69,10 @@ def findings(found: Sequence[Finding]) -> list[str]:
         if not of_it:
             continue
         lines += ["", f"{severity.upper()} ({len(of_it)})"] if lines else [f"{severity.upper()} ({len(of_it)})"]
-        for item in of_it:
+        for item, after in zip(of_it, [*of_it[1:], None]):
             lines += wrap(f"{item.id}: {item.fact}", "  ", "    ")
-            if item.remedy:
+            shared = after is not None and (after.id, after.remedy) == (item.id, item.remedy)
+            if item.remedy and not shared:
                 lines += wrap(f"-> {item.remedy}", "    ", "       ")
     return lines
 
@@ -123,6 +124,10 @@ def _node_table(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host
     rows.sort(key=lambda row: (row[0] == "-", row[0], row[2] == "worker", row[1]))
     lines = table(NODE_COLUMNS, rows, clipped=1)
     return [*lines, "* not in the inventory"] if strange else lines
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _role(node: Node) -> str:

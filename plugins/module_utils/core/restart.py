@@ -2,18 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""May this member's engine be stopped for a moment, and has it come back?
+"""In which order engines are restarted, whether this one may be stopped for a moment, and whether it has come back.
 
-Pure. ``swarm_engine`` asks this at the moment of acting, with the engine's own fresh answer: whatever a playbook
-thought before, a restart that would cost the quorum is refused here.
+Pure. ``swarm_engine`` asks the latter two at the moment of acting, with the engine's own fresh answer: whatever a
+playbook thought before, a restart that would cost the quorum is refused here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core import quorum
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Membership, Node
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Membership, Node
 
 ALLOW = "swarm_allow_quorum_pause"
 """The variable that lets a swarm of one or two managers lose its quorum while Docker restarts."""
@@ -82,3 +83,39 @@ def is_back(membership: Membership, nodes: Sequence[Node]) -> bool:
 
 def _name(node: Node) -> str:
     return node.host or node.hostname or node.id
+
+
+@dataclass(frozen=True)
+class Order:
+    """Whose engine is restarted, one host after the other."""
+
+    workers: tuple[str, ...] = ()
+    """First: what goes wrong with a worker goes wrong with no voter."""
+    managers: tuple[str, ...] = ()
+    """The leader last: the swarm looks for a new one only once."""
+    asked: Mapping[str, str] = field(default_factory=dict)
+    """For each of them, the manager that is asked meanwhile: another one, where there is one."""
+    silent: tuple[HostFacts, ...] = ()
+    """Hosts that did not answer, of which nothing is known."""
+
+
+def order(facts: Sequence[HostFacts]) -> Order:
+    """The hosts on which a restart is pending, in the order of the inventory, workers first and the leader last.
+
+    :param facts: what every host of the inventory said.
+    """
+    waiting = [item for item in facts if item.answered and item.pending_restart]
+    tellers = [item for item in facts if item.answered and item.nodes]
+    leaders = {node.id for item in tellers for node in item.nodes if node.leader}
+    managers = sorted((item for item in waiting if item.membership.control),
+                      key=lambda item: item.membership.node_id in leaders)
+    asked = {}
+    for item in waiting:
+        others = [teller.host for teller in tellers if teller.host != item.host]
+        asked[item.host] = (others or [item.host])[0]
+    return Order(
+        tuple(item.host for item in waiting if not item.membership.control),
+        tuple(item.host for item in managers),
+        asked,
+        tuple(item for item in facts if not item.answered),
+    )
