@@ -111,7 +111,7 @@ def _lines(steps):
 
 def _by_host(decision):
     """What would change on, or for, each host: one text a host, in the order of the plan."""
-    texts = {}
+    texts: dict[str, list[str]] = {}
     for step in decision.steps:
         host = step.host or decision.closer or decision.actor
         texts.setdefault(host, []).append(f"{step.kind}: {step.why}")

@@ -4,8 +4,8 @@
 
 """The end of ``provision``: says what is true now, and fails where something is left undone.
 
-Runs on the controller alone. After a run that changed nothing, the first observation is the truth; otherwise the manager
-that acted last has looked again.
+Runs on the controller alone. After a run that changed nothing, the first observation is the truth; otherwise the
+manager that acted last has looked again.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from dataclasses import replace
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-
 from ansible_collections.quorum.swarm.plugins.action.swarm_judge import judge
-from ansible_collections.quorum.swarm.plugins.module_utils.core import report, verdict
+from ansible_collections.quorum.swarm.plugins.module_utils.core import report, settings, verdict
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Membership
 from ansible_collections.quorum.swarm.plugins.plugin_utils import controller
 
@@ -46,9 +45,20 @@ class ActionModule(ActionBase):
                 facts[host] = HostFacts.of(host, placed["facts"])
                 judgement = verdict.judge([facts[host]], wanted.swarm_id)
                 break
+        judgement = self._with_settings(judgement, plan, task_vars)
         display = Display()
         for line in ["", *report.swarm(judgement, wanted, facts), ""]:
             display.display(line)
         if problems:
             return {"changed": False, "failed": True, "msg": " | ".join(problems)}
         return {"changed": False, "verdict": judgement.verdict}
+
+    @staticmethod
+    def _with_settings(judgement, plan, task_vars):
+        """The picture with the settings that were set after it was taken."""
+        host = plan.get("releaser") or plan.get("closer") or plan.get("actor")
+        done = controller.plain(task_vars["hostvars"][host].get("__swarm_set")) if host else None
+        if judgement.view is None or not done or "settings" not in done:
+            return judgement
+        spec = settings.merged(judgement.view.swarm.spec, settings.declared(done["settings"]))
+        return replace(judgement, view=replace(judgement.view, swarm=replace(judgement.view.swarm, spec=spec)))

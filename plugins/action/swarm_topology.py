@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Completes the orders of ``swarm_topology`` with what hosts did in this run: the node that one joined as, or that it left.
+"""Completes the orders of ``swarm_topology`` with what hosts did in this run: the node that one joined as, who left.
 
 Then runs the module on the manager. Without such results it is the plain module.
 """

@@ -139,6 +139,7 @@ class _Host:
             self._note(daemon.Record(_now(), daemon.PENDING, self.file, daemon.UNKNOWN, daemon.UNKNOWN))
         elif not waited and self.record is not None:
             self._forget()
+            self.said.append("Docker has been restarted since a restart was noted as pending.")
         restarted = False
         if self.record is not None and (self.request.restart_members or not self.member):
             self._restart()

@@ -4,8 +4,8 @@
 
 """Takes, extends and releases the lease on the swarm object, by compare-and-swap on its version.
 
-Acts on the engine that it is handed; what a lease is stands in core/lease.py. The clock is the wall clock of the manager
-that is asked, the sleep is handed in by tests.
+Acts on the engine that it is handed; what a lease is stands in core/lease.py. The clock is the wall clock of the
+manager that is asked, the sleep is handed in by tests.
 """
 
 from __future__ import annotations

@@ -31,6 +31,8 @@ DEMOTION = 20.0
 """Seconds that a demoted manager is given to become a worker in its own eyes. One or two are usual."""
 JOIN_CALL = 30.0
 """Seconds for the call that joins: the engine answers after 20 s at the latest."""
+NEXT_AFTER = 5.0
+"""Seconds that a join may go on in the background before the next manager is tried."""
 
 
 class Refused(Exception):
@@ -236,8 +238,9 @@ def join(engine: Engine, wanted: Join, check: bool) -> Outcome:
     if place != member.NONE:
         engine.leave(force=True)
     failures = []
-    for addr in answering:
-        failure = _join_by(engine, wanted, addr)
+    for number, addr in enumerate(answering, start=1):
+        last = number == len(answering)
+        failure = _join_by(engine, wanted, addr, wanted.seconds if last else min(wanted.seconds, NEXT_AFTER))
         if not failure:
             return _outcome(True, here, look(engine))
         failures.append(f"{addr}: {failure}")
@@ -249,22 +252,23 @@ def _listens(addr: str) -> bool:
     return host.listens(address.strip("[]"), int(port))
 
 
-def _join_by(engine: Engine, wanted: Join, addr: str) -> str:
-    """Join through one manager; why it failed, or empty. After a failure the host is in no swarm."""
+def _join_by(engine: Engine, wanted: Join, addr: str, seconds: float) -> str:
+    """Join through one manager; why it failed, or empty. After a failure the host is in no swarm.
+
+    :param seconds: how long to wait for a join that goes on in the background.
+    """
     try:
         engine.join(wanted.body(addr), timeout=JOIN_CALL)
     except (InBackground, Timeout):
         pass
     except EngineError as error:
         return error.text
-    ready, seen = wait_until(
-        engine.membership, lambda m: m["state"] in ("active", "error", "inactive"), wanted.seconds
-    )
+    ready, seen = wait_until(engine.membership, lambda m: m["state"] in ("active", "error", "inactive"), seconds)
     if ready and seen["state"] == "active":
         return ""
     if seen["state"] != "inactive":
         engine.leave(force=True)
-    return f"the join is '{seen['state']}' after {wanted.seconds:.0f} s: {seen['error'] or 'no reason given'}."
+    return f"the join did not get further than '{seen['state']}': {seen['error'] or 'no reason given'}."
 
 
 def leave(engine: Engine, force: bool, seconds: float, check: bool) -> Outcome:
@@ -310,7 +314,7 @@ def _guard_manager(engine: Engine, here: Here, force: bool, check: bool) -> None
     now = here.membership
     if not force:
         raise Refused(
-            f"this host is a manager (node {now.node_id or here.certificate and here.certificate.node}): demote it first "
+            f"this host is a manager (node {now.node_id or (here.certificate and here.certificate.node)}): demote it first "
             "with quorum.swarm.swarm_topology. With force=true it leaves as it is, where the others keep their quorum."
         )
     try:

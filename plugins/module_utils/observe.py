@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils import host, statedir
-from ansible_collections.quorum.swarm.plugins.module_utils.core import view
+from ansible_collections.quorum.swarm.plugins.module_utils.core import keyring, view
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     Engine,
     EngineError,
@@ -88,6 +88,8 @@ def _ask(engine: Engine, gather: list[str], facts: dict[str, Any]) -> None:
         return
     if "swarm" in gather:
         facts["swarm"] = swarm_facts(engine.swarm())
+        if (facts["swarm"]["spec"].get("EncryptionConfig") or {}).get("AutoLockManagers"):
+            facts["swarm"]["unlock_key_digest"] = keyring.digest(engine.unlock_key())
     if "nodes" in gather:
         facts["nodes"] = [node_facts(raw) for raw in engine.nodes()]
     if "services" in gather:

@@ -10,7 +10,6 @@ With archive.py the only file that touches the directory. Its layout: docs/engin
 from __future__ import annotations
 
 import os
-from typing import Optional
 
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import certificate
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import RaftStateError

@@ -206,7 +206,7 @@ class Topology:
             tasks = self.engine.tasks()
             running = [task for task in tasks if (task.get("Status") or {}).get("State") == "running"]
             names = {raw["ID"]: raw for raw in self.engine.services()}
-            moved = {task.get("ServiceID") for task in tasks if task.get("NodeID") == node_id}
+            moved = {str(task.get("ServiceID")) for task in tasks if task.get("NodeID") == node_id}
             found = [f"{len(self._running_on(node_id))} task(s) still on {host}"] if self._running_on(node_id) else []
             for service_id in sorted(service for service in moved if service in names):
                 spec = names[service_id].get("Spec") or {}

@@ -22,7 +22,7 @@ author:
   - the quorum.swarm authors
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    description: Can run in check mode and say what would change, without changing anything.
     support: full
     details:
       - The report at O(json_path) is written in check mode, too. It is what the caller asks for, not a state of a host.

@@ -23,15 +23,15 @@ extends_documentation_fragment:
   - quorum.swarm.engine
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    description: Can run in check mode and say what would change, without changing anything.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    description: Says in diff mode what has changed, or would change in check mode.
     support: N/A
     details:
       - It changes nothing.
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    description: Run again with the same arguments, it changes nothing and says so.
     support: full
 options:
   gather:

@@ -11,23 +11,23 @@ module: swarm_lease
 short_description: One operator changes the swarm at a time
 version_added: 0.1.0
 description:
-  - Takes, extends or releases the lease on the swarm object, a label that is changed by compare-and-swap on the object's
-    version. It ends by itself after three minutes unless it is extended.
+  - Takes, extends or releases the lease on the swarm object, a label that is changed by compare-and-swap on the
+    object's version. It ends by itself after three minutes unless it is extended.
   - An expired lease is taken over, and RV(taken_over) says whose it was. No guard of the quorum relies on the lease.
   - On request it returns what a host needs to join as a worker.
 author:
-  - the quorum.swarm authors
+  - the quorum.swarm authors (!UNKNOWN)
 extends_documentation_fragment:
   - quorum.swarm.engine
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    description: Can run in check mode and say what would change, without changing anything.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    description: Says in diff mode what has changed, or would change in check mode.
     support: none
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    description: Run again with the same arguments, it changes nothing and says so.
     support: full
     details:
       - Taking and releasing a lease is bookkeeping, not a change of the swarm, and never reported as one.
@@ -94,7 +94,6 @@ worker_token:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.quorum.swarm.plugins.module_utils.core import lease
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import ENGINE_OPTIONS, Engine, EngineError
 from ansible_collections.quorum.swarm.plugins.module_utils.leasing import Holder
@@ -115,7 +114,7 @@ def main():
         supports_check_mode=True,
     )
     params = module.params
-    result = {}
+    result: dict[str, object] = {}
     try:
         engine = Engine.of_params(params)
         holder = Holder(engine, params["owner"], params["purpose"], params["wait"], params["take_over"])

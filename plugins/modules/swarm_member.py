@@ -24,7 +24,7 @@ extends_documentation_fragment:
   - quorum.swarm.engine
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    description: Can run in check mode and say what would change, without changing anything.
     support: full
     details:
       - What would be refused is refused in check mode too.
@@ -186,7 +186,7 @@ def main() -> None:
             **ENGINE_OPTIONS,
             "state": {"type": "str", "choices": ["initialized", "joined", "absent"], "required": True},
             "advertise_addr": {"type": "str", "default": ""},
-            "listen_addr": {"type": "str", "default": "0.0.0.0:2377"},  # noqa: S104 - as the engine has it
+            "listen_addr": {"type": "str", "default": "0.0.0.0:2377"},
             "data_path_addr": {"type": "str", "default": ""},
             "data_path_port": {"type": "int", "default": 0},
             "default_addr_pool": {"type": "list", "elements": "str", "default": []},

@@ -20,7 +20,7 @@ author:
   - the quorum.swarm authors
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    description: Can run in check mode and say what would change, without changing anything.
     support: full
   diff_mode:
     description: Will return details on what has changed, when in diff mode.

@@ -11,31 +11,32 @@ module: swarm_topology
 short_description: Roles, availability, labels and removals of all nodes, in one guarded call
 version_added: 0.1.0
 description:
-  - Runs on one manager and puts every node of the swarm in its place, one safe step after the other, waiting until each
-    is true. Promotions come before demotions, the leader is demoted last, and after every step a majority of the voters is
-    reachable.
+  - Runs on one manager and puts every node of the swarm in its place, one safe step after the other, waiting until
+    each is true. Promotions come before demotions, the leader is demoted last, and after every step a majority of the
+    voters is reachable.
   - The steps are planned anew from the engine's own answer before each one. A step that would cost the quorum is not
     done, whatever the caller believed; RV(held) says why, with the numbers.
   - It never demotes the node that it runs on. Another manager has to do that.
 author:
-  - the quorum.swarm authors
+  - the quorum.swarm authors (!UNKNOWN)
 extends_documentation_fragment:
   - quorum.swarm.engine
   - quorum.swarm.lease
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    description: Can run in check mode and say what would change, without changing anything.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    description: Says in diff mode what has changed, or would change in check mode.
     support: full
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    description: Run again with the same arguments, it changes nothing and says so.
     support: full
 options:
   nodes:
     description:
-      - What each host shall be. Hosts that the swarm does not know are passed over; nodes that are not named are left alone.
+      - What each host shall be. Hosts that the swarm does not know are passed over; nodes that are not named are left
+        alone.
     type: list
     elements: dict
     default: []
@@ -60,8 +61,8 @@ options:
         required: true
       labels:
         description:
-          - All labels that are kept on the node. Labels that the collection set before, and that are not here, are dropped.
-            Labels of others are left alone.
+          - All labels that are kept on the node. Labels that the collection set before, and that are not here, are
+            dropped. Labels of others are left alone.
         type: dict
         default: {}
   absent:
@@ -79,11 +80,11 @@ options:
         type: str
         default: ''
       live:
-        description: Whether the host answers, so that it is to leave by itself (RV(leaves)) before its entry is removed.
+        description: Whether the host answers, so that it leaves by itself (RV(leaves)) before its entry is removed.
         type: bool
         default: true
       left:
-        description: Whether the host has left. Its entry is removed at once, although it still reads ready for a while.
+        description: Whether the host has left. Its entry is removed at once, although it reads ready for a while.
         type: bool
         default: false
   allow:
@@ -158,7 +159,6 @@ lease_taken_over:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.quorum.swarm.plugins.module_utils.core import lease
 from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Order, Removal
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import ENGINE_OPTIONS, Engine, EngineError

@@ -4,8 +4,8 @@
 
 """The controller's own folder, ``swarm_controller_dir``: unlock keys, and later archives and reports.
 
-The only file that opens it. Everything in it is 0600 in folders of 0700, written whole and renamed into place, so that a
-killed run leaves the old file or the new one.
+The only file that opens it. Everything in it is 0600 in folders of 0700, written whole and renamed into place, so that
+a killed run leaves the old file or the new one.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def prepare(folder: str) -> None:
         os.close(handle)
         os.unlink(probe)
     except OSError as error:
-        raise AnsibleActionFail(f"swarm_controller_dir {folder} cannot be written to ({error.strerror}): the unlock key "
-                                f"would have no place to be kept.") from None
+        raise AnsibleActionFail(f"swarm_controller_dir {folder} cannot be written to ({error.strerror}): the unlock "
+                                f"key would have no place to be kept.") from None
 
 
 def _path(folder: str, swarm_id: str) -> str:

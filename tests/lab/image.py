@@ -46,8 +46,10 @@ def ensure(suite: str, *, bare: bool = False) -> str:
         raise LabError(f"There is no suite {suite}: choose from {', '.join(SUITES)}.")
     name = tag(suite, bare=bare)
     kind = f"{suite}, bare" if bare else suite
+    if docker("images", "--quiet", name):
+        return name
     with lock():
-        if docker("images", "--quiet", name):
+        if docker("images", "--quiet", name):  # another lab built it while this one waited
             return name
         say(f"image {kind}: building from Debian packages")
         tar = folder() / f"{name.replace(':', '-')}.tar"
@@ -56,6 +58,7 @@ def ensure(suite: str, *, bare: bool = False) -> str:
             docker("import", "--change", f"LABEL {LABEL}={suite} {owner_label()}", str(tar), name, timeout=300)
         finally:
             tar.unlink(missing_ok=True)
+        _remove_older(name)
     say(f"image {kind}: ready")
     return name
 
@@ -73,7 +76,23 @@ def _build(suite: str, tar: Path, *, bare: bool) -> None:
         "LAB_SUITE": suite,
         "LAB_REPOSITORY": " ".join(engine) if bare else "",
     }
-    execute([*command, suite, str(tar), _MIRROR], env=environment, timeout=900)
+    done = execute([*command, suite, str(tar), _MIRROR], env=environment, timeout=900, check=False)
+    if done.returncode != 0:
+        log = folder() / f"image-{suite}.log"
+        log.write_text(done.stderr)
+        reasons = [line for line in done.stderr.splitlines() if line.startswith(("E: ", "Err:"))]
+        raise LabError(
+            f"The image {suite} could not be built: {reasons[0] if reasons else 'no reason given'} (see {log})."
+        )
+
+
+def _remove_older(name: str) -> None:
+    """Remove images of the same kind by older recipes. The engine keeps those that nodes are made of."""
+    kind = name.rpartition("-")[0]
+    listed = docker("images", "--filter", f"label={owner_label()}", "--format", "{{.Repository}}:{{.Tag}}").split()
+    older = [other for other in listed if other != name and other.rpartition("-")[0] == kind]
+    if older:
+        docker("rmi", *older, check=False)
 
 
 def remove_all() -> None:

@@ -63,14 +63,14 @@ class Lab:
         machine.prepare()
         lab.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(lab.folder / "lock"):
-            new_image = image.ensure(suite, bare=bare)
+            image.ensure(suite, bare=bare)
             with machine.lock():
                 subnet = network.ensure(name)
             try:
                 planned = plan.nodes(subnet, managers, workers, spares)
             except ValueError as error:
                 raise LabError(str(error)) from error
-            lab._plan_nodes(subnet, planned, new_image)
+            lab._plan_nodes(subnet, planned, suite=suite, bare=bare)
             in_parallel(lab.nodes, lab._bring_up)
         say(f"{name}: up, {len(lab.nodes)} nodes; inventory: {lab.inventory}")
         return lab
@@ -257,9 +257,10 @@ class Lab:
     def _changing(self) -> _Change:
         return _Change(self)
 
-    def _plan_nodes(self, subnet: ipaddress.IPv4Network, planned: list[plan.NodePlan], node_image: str) -> None:
+    def _plan_nodes(
+        self, subnet: ipaddress.IPv4Network, planned: list[plan.NodePlan], *, suite: str, bare: bool
+    ) -> None:
         """Add the nodes that the lab does not know yet, and write all files."""
-        suite, _, rest = node_image.rpartition(":")[2].partition("-")
         if not self._file.exists():
             empty = {"name": self.name, "subnet": str(subnet), "nodes": {}, "splits": [], "unplugged": []}
             _write(self._file, json.dumps(empty))
@@ -270,8 +271,7 @@ class Lab:
                         **asdict(node),
                         "home": node.addr,
                         "suite": suite,
-                        "bare": rest.startswith("bare-"),
-                        "image": node_image,
+                        "bare": bare,
                     }
             order = {group: at for at, group in enumerate((plan.MANAGERS, plan.WORKERS, plan.SPARES))}
             state["nodes"] = dict(
@@ -287,7 +287,9 @@ class Lab:
         elif state == OFF:
             node.start()
         else:
-            node.create(str(self.record(node.name)["image"]), cgroup_version=machine.cgroup_version())
+            record = self.record(node.name)
+            made_of = image.ensure(str(record["suite"]), bare=bool(record["bare"]))
+            node.create(made_of, cgroup_version=machine.cgroup_version())
             node.wait_booted(healthy=True)
             node.apply_network()
         say(f"{self.name}: {node.name} is up at {node.addr}")

@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from . import network
-from .console import LabError, wait_until
+from .console import LabError, execute, wait_until
 from .image import FILES
 from .machine import LABEL, docker, docker_exec, owner_label, private_key
 
@@ -157,12 +157,14 @@ class Node:
     def remove(self) -> None:
         """Remove the node with everything it kept."""
         docker("rm", "--force", "--volumes", self.container)
+        self._close_ssh()
 
     # What faults are made of.
 
     def kill(self) -> None:
         """Power loss: everything on the node ends at once, without a word; its disk stays."""
         docker("kill", self.container)
+        self._close_ssh()
 
     def start(self) -> None:
         """Power on, and wait until it has booted. A node that runs already is left alone. Raises LabError."""
@@ -172,6 +174,10 @@ class Node:
         if state != RUNNING:
             docker("start", self.container)
             self.wait_booted(healthy=False)
+
+    def _close_ssh(self) -> None:
+        """End a connection that ssh kept open: the next command after the boot would be sent into it, and fail."""
+        execute(["ssh", "-F", str(self.lab.ssh_config), "-O", "exit", self.name], check=False, timeout=5)
 
     def freeze(self) -> None:
         """Stop all its processes where they are; its address still answers nobody."""

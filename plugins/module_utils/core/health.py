@@ -530,13 +530,13 @@ def ghosts(
     """
     live = {node.hostname: name_of(node, host_of) for node in view.nodes if node.state == "ready"}
     own = {host: node_id for node_id, host in host_of.items()}
-    calls_itself = {item.hostname: host for host, item in facts.items() if item.hostname and item.membership.node_id}
+    calls_itself = {item.hostname: host for host, item in facts.items() if item.hostname and _is_elsewhere(item)}
     listed = {node.host for node in wanted.nodes}
     found = []
     for node in view.nodes:
         if node.state == "ready" or node.id in host_of:
             continue
-        if node.host in listed and node.host in own:
+        if node.host in listed and (node.host in own or _is_elsewhere(facts.get(node.host))):
             found.append((node.host, node))
         elif node.hostname in live:
             found.append((live[node.hostname], node))

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, quorum, zones
+from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, quorum, settings, zones
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
     LABEL_HOST,
@@ -144,15 +144,19 @@ def read(
     nodes += [_node(host, "worker", True, hostvars.get(host, {})) for host in workers]
     allowed = frozenset(name for name, value in shared.items()
                         if name in ALLOWANCES and coerce.boolean(name, value))
-    settings = {SETTINGS[name]: shared[name] for name in SETTINGS if shared.get(name) is not None}
+    declared = {SETTINGS[name]: shared[name] for name in SETTINGS if shared.get(name) is not None}
     for name, low in (("task_history_limit", 0), ("snapshot_interval", 1), ("keep_old_snapshots", 0),
                       ("log_entries_for_slow_followers", 0)):
-        if name in settings:
-            settings[name] = coerce.integer("swarm_" + name, settings[name], low)
-    if "autolock" in settings:
-        settings["autolock"] = coerce.boolean("swarm_autolock", settings["autolock"])
+        if name in declared:
+            declared[name] = coerce.integer("swarm_" + name, declared[name], low)
+    if "autolock" in declared:
+        declared["autolock"] = coerce.boolean("swarm_autolock", declared["autolock"])
+    try:
+        settings.declared(declared)
+    except settings.BadSetting as error:
+        raise coerce.BadValue(f"swarm_{error}") from None
     return Wanted(
-        tuple(nodes), tuple(absent), settings,
+        tuple(nodes), tuple(absent), declared,
         default_addr_pool=tuple(coerce.texts("swarm_default_addr_pool", shared.get("swarm_default_addr_pool"))),
         subnet_size=coerce.integer("swarm_subnet_size", shared.get("swarm_subnet_size") or 0),
         data_path_port=coerce.integer("swarm_data_path_port", shared.get("swarm_data_path_port") or 0),

@@ -55,7 +55,7 @@ class Keyring:
 
 
 def digest(key: str) -> str:
-    """The SHA-256 of an unlock key, in hexadecimal; empty for no key. A key is 32 random bytes: it cannot be guessed."""
+    """The SHA-256 of an unlock key, in hexadecimal; empty for no key. A key is 32 random bytes: nobody guesses it."""
     return hashlib.sha256(key.encode()).hexdigest() if key else ""
 
 

@@ -205,7 +205,7 @@ def decide(
         if homeless:
             return Decision(refusals=tuple(homeless), notes=tuple(notes))
 
-    changed_settings = settings.changes(view.swarm.spec if view else {}, wanted.settings)
+    changed_settings = _changed_settings(view.swarm.spec if view else {}, wanted.settings)
     if (view is not None and wanted.settings.get("autolock") and view.swarm.autolock
             and view.swarm.unlock_key_digest != kept_key_digest):
         changed_settings.append("the kept unlock key is not the swarm's: keep the swarm's, and the old one beside it"
@@ -217,6 +217,14 @@ def decide(
         dict(wanted.settings) if changed_settings else {}, actor, closer if needs_closer else "", hands_over,
         _remote_addrs(nodes, init), tuple(node.id for node in nodes),
     )
+
+
+def _changed_settings(spec: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Declared settings that the swarm does not have, one line each; an empty spec has none."""
+    has, wants = settings.read(spec), settings.declared(wanted)
+    shown_has, shown_wants = settings.shown(has), settings.shown(wants)
+    return [f"{name}: {shown_has[name] if has[name] is not None else 'not set'} → {shown_wants[name]}"
+            for name in sorted(wants) if wants[name] != (has[name] if name != "autolock" else bool(has[name]))]
 
 
 def _no_playbook(verdict: str) -> str:

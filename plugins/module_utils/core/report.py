@@ -188,7 +188,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], clipped: int, w
 
 def clip(text: str, width: int) -> str:
     """The text, its end cut off where it is longer than ``width``."""
-    return text if len(text) <= width else text[: width - 1] + "…"
+    return text if len(text) <= width else text[: width - 1].rstrip() + "…"
 
 
 def wrap(text: str, first: str = "", rest: str = "  ", width: int = WIDTH) -> list[str]:

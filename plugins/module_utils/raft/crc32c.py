@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """CRC-32C (Castagnoli), as etcd's log and snapshots use it. Pure Python: zlib has another polynomial only.
 
-Four bytes a step, through two tables of 65,536 entries: about three times as fast as the usual one byte a step.
+Four bytes a step, through four tables of 256 entries. Larger tables take fewer steps and are slower: they do not fit
+into the processor's first cache.
 """
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ _CHUNK = 65536  # bytes unpacked at a time: bounds the memory that the unpacked 
 
 
 @lru_cache(maxsize=1)
-def _tables() -> tuple[list[int], list[int], list[int]]:
-    """The byte table, and the tables for the low and the high half of a 32-bit word."""
+def _tables() -> tuple[list[int], list[int], list[int], list[int]]:
+    """What a byte does to the CRC, when no, one, two or three bytes of the same step follow it."""
     one = []
     for byte in range(256):
         crc = byte
@@ -27,9 +28,7 @@ def _tables() -> tuple[list[int], list[int], list[int]]:
     two = [(crc >> 8) ^ one[crc & 0xFF] for crc in one]
     three = [(crc >> 8) ^ one[crc & 0xFF] for crc in two]
     four = [(crc >> 8) ^ one[crc & 0xFF] for crc in three]
-    low = [four[half & 0xFF] ^ three[half >> 8] for half in range(65536)]
-    high = [two[half & 0xFF] ^ one[half >> 8] for half in range(65536)]
-    return one, low, high
+    return one, two, three, four
 
 
 def update(crc: int, data: bytes | memoryview) -> int:
@@ -42,7 +41,7 @@ def update(crc: int, data: bytes | memoryview) -> int:
     Returns:
         The CRC-32C of everything so far, an unsigned 32-bit number.
     """
-    one, low, high = _tables()
+    one, two, three, four = _tables()
     crc ^= _MASK
     view = memoryview(data)
     whole = len(view) & ~3
@@ -50,7 +49,7 @@ def update(crc: int, data: bytes | memoryview) -> int:
         chunk = view[start:min(start + _CHUNK, whole)]
         for word in struct.unpack(f"<{len(chunk) >> 2}I", chunk):
             crc ^= word
-            crc = low[crc & 0xFFFF] ^ high[crc >> 16]
+            crc = four[crc & 0xFF] ^ three[crc >> 8 & 0xFF] ^ two[crc >> 16 & 0xFF] ^ one[crc >> 24]
     for byte in view[whole:]:
         crc = one[(crc ^ byte) & 0xFF] ^ (crc >> 8)
     return crc ^ _MASK

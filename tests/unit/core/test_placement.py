@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.quorum.swarm.plugins.module_utils.core import placement
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Node, Service
+from hypothesis import given
+from hypothesis import strategies as st
 
 NODE = Node(
     id="abc123",

@@ -1,0 +1,47 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of all scenarios: the lab, an operator, and inventories over the lab's nodes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.lab import Lab
+from tests.testinfra.inventories import Inventories
+from tests.testinfra.playbooks import Operator
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    """The lab that the scenarios share. QS_SCENARIO_LAB names another one that is up."""
+    return Lab.open(os.environ.get("QS_SCENARIO_LAB", "molecule"))
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where this session's inventories and logs of runs are."""
+    return tmp_path_factory.mktemp("scenario")
+
+
+@pytest.fixture(scope="session")
+def operator(folder: Path) -> Operator:
+    """Somebody who types commands."""
+    return Operator(folder)
+
+
+@pytest.fixture(scope="session")
+def inventories(lab: Lab, folder: Path) -> Inventories:
+    """Where inventories come from."""
+    return Inventories(lab, folder)
+
+
+@pytest.fixture
+def broken(lab: Lab) -> Iterator[Lab]:
+    """The lab, for a test that breaks it: afterwards all nodes are back to an engine without a swarm."""
+    yield lab
+    lab.reset()

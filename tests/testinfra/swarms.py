@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is true of a lab's hosts and of their swarm, asked on the hosts themselves with Docker's own tools.
+
+Only looks. Nothing of the collection is used here: it is what the tests judge.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import testinfra
+from testinfra.host import Host
+
+from tests.lab.lab import Lab
+from tests.lab.node import RUNNING
+
+OURS = "quorum.swarm/"
+"""The prefix of the labels that are the collection's own bookkeeping."""
+
+
+def host(lab: Lab, name: str) -> Host:
+    """The testinfra host of a lab's node, over ssh as the operator has it."""
+    return testinfra.get_host(f"ssh://{name}", ssh_config=str(lab.ssh_config))
+
+
+@dataclass(frozen=True)
+class Member:
+    """One node as the swarm lists it."""
+
+    id: str
+    hostname: str
+    role: str
+    availability: str
+    state: str
+    reachability: str
+    """Of a manager; empty: a worker."""
+    leader: bool
+    addr: str
+    """Of a manager: where the others reach it, with the port; empty: a worker."""
+    labels: dict[str, str]
+
+    @property
+    def others_labels(self) -> dict[str, str]:
+        """All labels but the collection's bookkeeping."""
+        return {name: value for name, value in self.labels.items() if not name.startswith(OURS)}
+
+
+def members(manager: Host) -> list[Member]:
+    """All nodes that the swarm lists."""
+    listed = json.loads(manager.check_output("docker node ls -q | xargs docker node inspect"))
+    return [
+        Member(
+            raw["ID"],
+            raw["Description"]["Hostname"],
+            raw["Spec"]["Role"],
+            raw["Spec"]["Availability"],
+            raw["Status"]["State"],
+            raw.get("ManagerStatus", {}).get("Reachability", ""),
+            raw.get("ManagerStatus", {}).get("Leader", False),
+            raw.get("ManagerStatus", {}).get("Addr", ""),
+            raw["Spec"].get("Labels") or {},
+        )
+        for raw in listed
+    ]
+
+
+def by_hostname(manager: Host) -> dict[str, Member]:
+    """All nodes that the swarm lists, by hostname. Fails where two share one."""
+    listed = members(manager)
+    names = sorted(node.hostname for node in listed)
+    assert len(set(names)) == len(names), f"hostnames are listed twice: {names}"
+    return {node.hostname: node for node in listed}
+
+
+def assert_swarm(lab: Lab, managers: Iterable[str], workers: Iterable[str], zones: dict[str, str] | None = None) -> None:
+    """The swarm is exactly this: members, roles, availability, zones, states, addresses; and no lease is left."""
+    managers, workers = list(managers), list(workers)
+    by_manager = host(lab, managers[0])
+    found = by_hostname(by_manager)
+    zones = zones or {}
+    assert {name: node.role for name, node in found.items()} == {
+        **dict.fromkeys(managers, "manager"),
+        **dict.fromkeys(workers, "worker"),
+    }
+    for name, node in found.items():
+        is_manager = name in managers
+        assert node.state == "ready", node
+        assert node.availability == ("drain" if is_manager and workers else "active"), node
+        assert node.reachability == ("reachable" if is_manager else ""), node
+        assert node.addr == (f"{lab.node(name).addr}:2377" if is_manager else ""), node
+        zone = zones.get(name, lab.node(name).zone)
+        assert node.labels.get("zone") == zone, node
+        assert node.labels["quorum.swarm/host"] == name, node
+    assert sum(node.leader for node in found.values()) == 1
+    assert "quorum.swarm/lease" not in (swarm(by_manager)["Spec"].get("Labels") or {})
+
+
+def swarm(manager: Host) -> dict[str, Any]:
+    """The swarm object (docker info, .Swarm.Cluster); it has no secrets in it."""
+    return dict(membership(manager)["Cluster"])
+
+
+def membership(node: Host) -> dict[str, Any]:
+    """What the engine of a host says of its own membership (docker info, .Swarm)."""
+    return dict(json.loads(node.check_output("docker info --format '{{json .Swarm}}'")))
+
+
+def tasks(manager: Host, service: str) -> list[dict[str, Any]]:
+    """All tasks of a service that the swarm still keeps, ended ones included."""
+    ids = manager.check_output(f"docker service ps -q --no-trunc {service}").split()
+    return list(json.loads(manager.check_output(f"docker inspect --type task {' '.join(ids)}"))) if ids else []
+
+
+_LOOK = r"""
+{ command -v docker && docker info --format '{{.Swarm.LocalNodeState}} {{.Swarm.NodeID}} {{.Swarm.NodeAddr}}'; } 2>&1
+systemctl show docker.service --property MainPID,ExecMainStartTimestampMonotonic 2>&1
+if docker node ls >/dev/null 2>&1; then
+  docker node ls --quiet | sort | xargs docker node inspect --format '{{.ID}} {{json .Spec}}'
+  docker system info --format '{{.Swarm.Cluster.ID}} {{.Swarm.Cluster.Version.Index}} {{json .Swarm.Cluster.Spec}}'
+  docker service ls --quiet | xargs -r docker service inspect --format '{{.ID}} {{.Version.Index}}'
+fi
+sha256sum /var/lib/dpkg/status
+find /etc /root /home /opt /srv /usr/local /var/lib/quorum.swarm /var/lib/docker/swarm/docker-state.json   /var/lib/docker/swarm/certificates -printf '%p %y %m %s %T@ %l\n' 2>/dev/null | sort
+"""
+
+
+def look(lab: Lab, names: Iterable[str] = ()) -> dict[str, str]:
+    """What hosts (default: all that run) are like: engine, membership, packages, files; for comparing before and after."""
+    nodes = [lab.node(name) for name in names] or [node for node in lab.nodes if node.state() == RUNNING]
+    with ThreadPoolExecutor(8) as pool:
+        return dict(zip((n.name for n in nodes), pool.map(lambda n: n.run(_LOOK).stdout, nodes), strict=True))
+
+
+def eventually(condition: Callable[[], Any], what: str, *, seconds: float = 60) -> Any:
+    """Wait until the condition holds, and return what it returned. Fails the test when the time has passed."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.5)
