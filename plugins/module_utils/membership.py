@@ -39,6 +39,10 @@ class Refused(Exception):
     """What was asked for would do harm, or cannot be done. One sentence with the fact and the remedy."""
 
 
+class WrongKey(Refused):
+    """The unlock key does not fit this manager; nothing was changed."""
+
+
 @dataclass(frozen=True)
 class Here:
     """This host, as it is now."""
@@ -351,7 +355,7 @@ def unlock(engine: Engine, key: str, seconds: float, check: bool) -> Outcome:
         pass  # without a quorum the call blocks; whether it worked is seen below
     except EngineError as error:
         if error.status == 401:
-            raise Refused(
+            raise WrongKey(
                 "the unlock key is wrong for this manager. A manager that was off while the key was rotated needs the "
                 "old key."
             ) from None

@@ -19,6 +19,9 @@ author:
 extends_documentation_fragment:
   - quorum.swarm.engine
 attributes:
+  action:
+    description: An action plugin of this name does part of the work on the controller.
+    support: full
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
     support: full
@@ -77,6 +80,11 @@ options:
       - A node that is down keeps the rotation from ending. A rotation that is under way is waited for, not begun again.
     type: bool
     default: false
+  keep_unlock_key_in:
+    description:
+      - A folder on the controller (C(swarm_controller_dir)). Where the swarm is autolocked, its unlock key is kept
+        in it, 0600, and the key from before beside it. That the folder can be written to is proven first.
+    type: str
   return_unlock_key:
     description:
       - Return the unlock key as RV(unlock_key).
@@ -161,6 +169,8 @@ def main() -> None:
             "rotate_unlock_key": switch,
             "rotate_ca": switch,
             "return_unlock_key": switch,
+            # The action plugin keeps the key on the controller; the module never sees the folder.
+            "keep_unlock_key_in": {"type": "str", "no_log": False},
             "timeout": {"type": "int", "default": 120},
         },
         supports_check_mode=True,

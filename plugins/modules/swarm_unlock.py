@@ -20,6 +20,9 @@ author:
 extends_documentation_fragment:
   - quorum.swarm.engine
 attributes:
+  action:
+    description: An action plugin of this name does part of the work on the controller.
+    support: full
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
     support: full
@@ -36,8 +39,13 @@ options:
     description:
       - The unlock key, C(SWMKEY-1-...).
       - A manager that was off while the key was rotated needs the key from before.
+      - Required unless O(keys_in) is given.
     type: str
-    required: true
+  keys_in:
+    description:
+      - A folder on the controller in which unlock keys are kept (C(swarm_controller_dir)). Every kept key is tried, the
+        most likely first. A wrong key does no harm.
+    type: str
   timeout:
     description: Seconds to wait until the manager takes part in the swarm.
     type: int
@@ -85,9 +93,12 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **ENGINE_OPTIONS,
-            "unlock_key": {"type": "str", "required": True, "no_log": True},
+            "unlock_key": {"type": "str", "no_log": True},
+            # The action plugin reads the folder on the controller, and hands one key at a time to the module.
+            "keys_in": {"type": "str", "no_log": False},
             "timeout": {"type": "int", "default": 60},
         },
+        required_one_of=[("unlock_key", "keys_in")],
         supports_check_mode=True,
     )
     params = module.params
@@ -96,7 +107,7 @@ def main() -> None:
             Engine.of_params(params), params["unlock_key"], params["timeout"], module.check_mode
         )
     except (EngineError, membership.Refused) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), wrong_key=isinstance(error, membership.WrongKey))
     for warning in done.warnings:
         module.warn(warning)
     module.exit_json(

@@ -8,13 +8,15 @@ Pure. The same function plans on the controller, where the whole plan is shown, 
 asks for the next steps anew after each one that it has done. The rules:
 
 * after every step a majority of the voters is reachable, and never are two managers down at once;
-* promotions come first and are waited for; demotions follow, the unreachable first and the leader last;
+* unreachable voters that are to go, go first: they only weigh; then promotions, each waited for; then the demotions of
+  living managers, one at a time, the leader last; zones are kept as balanced as they can be on the way;
 * a node is drained and idle before it becomes a manager, and a manager becomes a worker before it takes tasks;
 * where the quorum would not hold, nothing is planned and ``held`` says why, with the numbers.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -88,22 +90,27 @@ def match(nodes: Sequence[Node], orders: Sequence[Order | Removal]) -> dict[str,
     """The node of each host: the one that the host says it is, else the live one that carries its name.
 
     Where several entries carry the name, a ready one is preferred, then a reachable voter, then the newest version.
+    No node is two hosts: what a host says of itself counts before a name, and the first before a clone.
     """
     by_id = {node.id: node for node in nodes}
     result: dict[str, Node] = {}
     for order in orders:
-        if order.node_id:
-            if order.node_id in by_id:
-                result[order.host] = by_id[order.node_id]
-            continue
-        named = [node for node in nodes if node.host == order.host]
-        if named:
+        node = by_id.pop(order.node_id, None) if order.node_id else None
+        if node is not None:
+            result[order.host] = node
+    for order in orders:
+        named = [node for node in by_id.values() if node.host == order.host]
+        if named and not order.node_id:
             result[order.host] = max(named, key=lambda n: (n.state == "ready", n.reachable, n.version))
+            del by_id[result[order.host].id]
     return result
 
 
 def ghosts(nodes: Sequence[Node], orders: Sequence[Order], matched: Mapping[str, Node]) -> list[tuple[str, Node]]:
-    """Entries of a host's former lives: not ready, with the name of a host that is another node now."""
+    """Entries of a host's former lives: down, with the name of a host that is another node now.
+
+    Right after a new leader was elected the living are ``unknown`` for a moment: only ``down`` tells of a former life.
+    """
     live = {node.id for node in matched.values()}
     found = []
     for order in orders:
@@ -111,7 +118,7 @@ def ghosts(nodes: Sequence[Node], orders: Sequence[Order], matched: Mapping[str,
         if own is None or own.state != "ready":
             continue
         found += [(order.host, node) for node in nodes
-                  if node.id not in live and node.state != "ready"
+                  if node.id not in live and node.state == "down" and not node.reachable
                   and (node.host == order.host or (not node.host and node.hostname == own.hostname))]
     return found
 
@@ -150,35 +157,54 @@ def next_steps(
         return Plan((), (_held("no_quorum", f"{len(reachable)} of {len(voters)} voters are reachable, and a majority "
                                             f"is {quorum.majority(max(1, len(voters)))}: nothing may be changed",
                                "ansible-playbook quorum.swarm.recover"),))
-    matched = match(nodes, orders)
-    leaving = match(nodes, removals)
+    out = {removal.host for removal in removals}
+    orders = [order for order in orders if order.host not in out]
+    hosts = match(nodes, [*orders, *removals])
+    matched = {order.host: hosts[order.host] for order in orders if order.host in hosts}
+    leaving = {host: node for host, node in hosts.items() if host in out}
 
     updates = _updates(orders, matched, removals, leaving)
     if updates:
         return Plan(tuple(updates))
 
-    promotions = [(order, matched[order.host]) for order in orders
-                  if order.role == "manager" and order.host in matched and matched[order.host].role != "manager"]
-    ready = [(order, node) for order, node in promotions if node.state == "ready"]
-    if ready:
-        if not quorum.has_quorum(len(voters) + 1, len(reachable) + 1):
-            return Plan((), (_held("no_margin", f"{len(reachable)} of {len(voters)} voters are reachable: one more "
-                                                f"manager would not make a majority", ""),))
-        batch = ready[:promotable(len(voters), len(reachable))]
-        return Plan(tuple(Step("promote", order.host, node.id, f"{order.host} shall be a manager")
-                          for order, node in batch))
-
     held: list[Finding] = []
     waiting = [order.host for order in orders if order.role == "manager"
                and not (order.host in matched and matched[order.host].reachable)]
 
+    # Without the dead fewer are a majority, so that the next promotion may fail without harm.
+    dead = _demotion(nodes, orders, matched, removals, leaving, waiting, here, held, alive=False)
+    if dead:
+        return Plan((dead,))
+
+    promotions = [(order, matched[order.host]) for order in orders
+                  if order.role == "manager" and order.host in matched and matched[order.host].role != "manager"]
+    ready = [(order, node) for order, node in promotions if node.state == "ready"]
+    if ready:
+        batch = _emptiest_zone_first(ready, voters)[:promotable(len(voters), len(reachable))]
+        return Plan(tuple(Step("promote", order.host, node.id, f"{order.host} shall be a manager")
+                          for order, node in batch))
+    held += [_held("not_ready", f"{order.host} shall be a manager, and its node is {node.state}",
+                   f"Bring Docker on {order.host} back, and run again.") for order, node in promotions]
+
     # A wanted manager that is not there is no reason to keep entries of the dead, nor to keep workers.
-    plan = _demotion(nodes, orders, matched, removals, leaving, waiting, here, held)
-    if plan:
-        return Plan((plan,), tuple(held))
+    living = _demotion(nodes, orders, matched, removals, leaving, waiting, here, held, alive=True)
+    if living:
+        return Plan((living,), tuple(held))
 
     gone = _removals(orders, nodes, matched, removals, leaving)
     return Plan(tuple(gone), tuple(held))
+
+
+def _emptiest_zone_first(ready: Sequence[tuple[Order, Node]], voters: Sequence[Node]) -> list[tuple[Order, Node]]:
+    """Promotions in such an order that the zones stay as balanced as they can be, wherever it ends."""
+    counts = Counter(node.zone for node in voters)
+    left, ordered = list(ready), []
+    while left:
+        pair = min(left, key=lambda item: counts[item[1].zone])
+        counts[pair[1].zone] += 1
+        left.remove(pair)
+        ordered.append(pair)
+    return ordered
 
 
 def _updates(
@@ -214,9 +240,9 @@ def _updates(
 
 def _demotion(
     nodes: Sequence[Node], orders: Sequence[Order], matched: Mapping[str, Node], removals: Sequence[Removal],
-    leaving: Mapping[str, Node], waiting: Sequence[str], here: str, held: list[Finding],
+    leaving: Mapping[str, Node], waiting: Sequence[str], here: str, held: list[Finding], alive: bool,
 ) -> Step | None:
-    """The next manager that stops being one, if the quorum allows it."""
+    """The next of the living, or of the unreachable, managers that stops being one, if the quorum allows it."""
     voters = [node for node in nodes if node.is_manager]
     reachable = [node for node in nodes if node.reachable]
     candidates: list[tuple[str, Node, str]] = []
@@ -226,7 +252,9 @@ def _demotion(
                    if removal.host in leaving and leaving[removal.host].is_manager]
     candidates += [(order.host, matched[order.host], f"{order.host} shall be a worker") for order in orders
                    if order.role == "worker" and order.host in matched and matched[order.host].is_manager]
-    candidates.sort(key=lambda item: (item[1].reachable, item[1].leader, item[1].id == here))
+    candidates = [item for item in candidates if item[1].reachable == alive]
+    placed = Counter(node.zone for node in voters)
+    candidates.sort(key=lambda item: (item[1].leader, item[1].id == here, -placed[item[1].zone]))
     for host, node, why in candidates:
         if node.reachable and waiting:
             held.append(_held("waits_for_managers", f"{host} stays a manager until {', '.join(sorted(waiting))} "

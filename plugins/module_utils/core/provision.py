@@ -149,6 +149,7 @@ def decide(
     if view is not None:
         notes.extend(_fixed_at_init(wanted, view.swarm))
 
+    unsettled.extend(_not_ready(wanted, matched, facts))
     silent_managers = [want.host for want in wanted.managers
                        if want.host in facts and not facts[want.host].answered]
     joins = _joins(wanted, matched, facts, addr_of, notes, unsettled)
@@ -246,6 +247,11 @@ def _host_refusals(
     by_hostname: dict[str, list[str]] = {}
     by_engine: dict[str, list[str]] = {}
     by_node: dict[str, list[str]] = {}
+    for node in nodes:
+        # What the swarm knows of hosts that need not be asked counts as well: a clone is seen when it is added.
+        if node.host and node.state == "ready" and wanted.node(node.host) is not None and node.host not in facts:
+            by_hostname.setdefault(node.hostname, []).append(node.host)
+            by_node.setdefault(node.id, []).append(node.host)
     for host in sorted(facts):
         item = facts[host]
         if not item.answered or wanted.node(host) is None:
@@ -379,6 +385,28 @@ def _removals(
     if wanted.force:
         problems = []
     return removals, problems
+
+
+def _not_ready(wanted: Wanted, matched: Mapping[str, Node], facts: Mapping[str, HostFacts]) -> list[Finding]:
+    """Nodes that are what they shall be and do not work: nothing that provisioning could mend."""
+    found = []
+    for want in wanted.nodes:
+        node = matched.get(want.host)
+        item = facts.get(want.host)
+        if node is None or (node.state == "ready" and (not node.voter or node.reachable)):
+            continue
+        if want.role == "manager" and item is not None and not item.answered:
+            continue  # said once, with what follows from it
+        seen = f"unreachable as a manager ({node.state})" if node.voter else node.state
+        why = ""
+        if item is not None and not item.answered:
+            why = f"; the host does not answer ({item.why_not})"
+        elif item is not None and not item.engine.answers:
+            why = "; Docker does not answer there"
+        found.append(Finding("not_ready", "warning", f"{want.host} is {seen}{why}.",
+                             "Bring it back (ansible-playbook quorum.swarm.heal), or list it under swarm_absent.",
+                             want.host))
+    return found
 
 
 def _voters(

@@ -124,6 +124,16 @@ def test_segments_that_do_not_belong_together(change, error, text) -> None:
         wal.read_log(files)
 
 
+def test_a_segment_without_entries() -> None:
+    log = forge.Wal().cut(0).save((SNAPSHOT, mark(0, 0)))
+    read = wal.read_log(log.done())
+    assert (read.hard_state.term, read.hard_state.vote, read.hard_state.commit) == (0, 0, 0)
+    assert (read.last_term, read.last_index) == (0, 0)
+    assert wal.read_log(log.cut(1).done()).last_index == 0
+    with pytest.raises(CorruptStateError, match="the log goes on at 1"):
+        wal.read_log(log.cut(3).done())
+
+
 def test_segments_of_two_managers() -> None:
     log = forge.small_log(3)
     log.owner = forge.message((1, 8), (2, "node-eight"))

@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Processes, files and answers as this machine really has them. Nothing here needs an engine."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.quorum.swarm.plugins.module_utils import services
+from ansible_collections.quorum.swarm.plugins.module_utils.core.daemon import CommandLine
+
+
+def test_a_process_says_how_it_was_called_and_when_it_started() -> None:
+    before = time.time()
+    child = subprocess.Popen(["sleep", "60"])
+    try:
+        time.sleep(0.1)
+        seen = services.process(child.pid)
+    finally:
+        child.kill()
+        child.wait()
+    assert seen is not None
+    assert seen.argv == ("sleep", "60")
+    assert abs(seen.started - before) < 0.08  # a clock tick is 0.01 s
+    assert services.process(child.pid) is None
+
+
+def test_write_replaces_whole_and_keeps_the_mode(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "daemon.json"
+    services.write(str(path), "one")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("one", 0o644)
+    path.chmod(0o600)
+    inode = path.stat().st_ino
+    services.write(str(path), "two")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("two", 0o600)
+    assert path.stat().st_ino != inode, "it was written in place: a reader may see half of it"
+    assert os.listdir(path.parent) == ["daemon.json"]
+
+
+def test_a_write_that_fails_leaves_the_old_file_alone(tmp_path: Path) -> None:
+    path = tmp_path / "daemon.json"
+    path.write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        services.write(str(path), "\ud800")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["daemon.json"]
+
+
+def test_what_is_kept_comes_back_with_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "OWN_DIRECTORY", str(tmp_path / "own"))
+    path = tmp_path / "daemon.json"
+    path.write_text("old")
+    os.utime(path, (1000, 1000))
+    copy = services.keep(str(path), "daemon.json.1")
+    assert (tmp_path / "own").stat().st_mode & 0o777 == 0o700
+    services.write(str(path), "new")
+    services.put_back(copy, str(path))
+    assert (path.read_text(), services.written(str(path))) == ("old", 1000)
+
+
+def test_read_written_and_remove_of_what_is_not_there(tmp_path: Path) -> None:
+    path = str(tmp_path / "no")
+    assert services.read(path) == ""
+    assert services.written(path) is None
+    services.remove(path)
+
+
+@pytest.fixture
+def dockerd(tmp_path: Path) -> Callable[[str], CommandLine]:
+    """A program that behaves as a `dockerd` does when it is asked about a file."""
+
+    def make(script: str) -> CommandLine:
+        program = tmp_path / "dockerd"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        return CommandLine(str(program), "/etc/docker/daemon.json")
+
+    return make
+
+
+def test_the_text_is_handed_over_without_a_file(dockerd: Callable[[str], CommandLine]) -> None:
+    command = dockerd('test "$3" = --validate && grep -q wanted "$2" || { echo "bad file $2"; exit 1; }')
+    assert services.try_config(command, "wanted") == ""
+    assert services.try_config(command, "other") == "bad file /etc/docker/daemon.json."
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can call a program as nobody")
+def test_an_engine_without_validate_is_asked_as_nobody() -> None:
+    """In a folder that nobody may enter, unlike pytest's own."""
+    path = Path("/tmp") / f"dockerd.{os.getpid()}"
+    path.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in *--validate*) echo "unknown flag: --validate"; exit 125;; esac\n'
+        'test "$(id -u)$(id -G)" = 6553465534 || { echo "called as $(id)"; exit 1; }\n'
+        'grep -q wanted "$2" || { echo "bad file"; exit 1; }\n'
+        'echo "dockerd needs to be started with root privileges"; exit 1\n'
+    )
+    path.chmod(0o755)
+    try:
+        assert services.try_config(CommandLine(str(path)), "wanted") == ""
+        assert services.try_config(CommandLine(str(path)), "other") == "bad file."
+    finally:
+        path.unlink()
+
+
+def test_a_program_that_cannot_be_called_says_nothing() -> None:
+    assert services.try_config(CommandLine("/nowhere/dockerd"), "{}") is None
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+def address(server: socket.socket) -> str:
+    return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_an_open_port_without_an_answer_is_nobody(listener: socket.socket) -> None:
+    """As of a frozen host: the kernel accepts, and no word comes."""
+    assert services.speaks_tls(address(listener), 0.3) is False
+
+
+@pytest.mark.parametrize(("answer", "speaks"), [(b"\x15\x03\x03\x00\x02\x02\x28", True), (b"", False)])
+def test_a_refusal_in_tls_is_an_answer(listener: socket.socket, answer: bytes, speaks: bool) -> None:
+    """A TLS alert (handshake_failure): somebody lives there. A connection that is closed says nothing."""
+
+    def serve() -> None:
+        connection, _peer = listener.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    assert services.speaks_tls(address(listener), 2) is speaks
+    thread.join()
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:1", "nonsense", "127.0.0.1:", ""])
+def test_nobody_there(text: str) -> None:
+    assert services.speaks_tls(text, 0.5) is False
