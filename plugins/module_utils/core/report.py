@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import health, quorum
+from ansible_collections.quorum.swarm.plugins.module_utils.core import health, inventory, quorum
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import SEVERITIES, Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import Judgement
@@ -78,10 +78,13 @@ def findings(found: Sequence[Finding]) -> list[str]:
 
 
 def _node_table(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host_of: Mapping[str, str]) -> list[str]:
-    """Nodes by zone, managers first, then by name; hosts of the inventory that are no node stand in their zone."""
+    """Nodes by zone, managers first, then by name; hosts of the inventory that are no node stand in their zone.
+
+    A ghost is an entry of a host's former life, under the name that it had.
+    """
     zone_of = health.zones_of(view, wanted, host_of)
-    listed = {node.host for node in wanted.nodes}
-    strange = [node for node in view.nodes if host_of.get(node.id) not in listed]
+    ghost_of = {node.id: host for host, node in health.ghosts(view, wanted, facts, host_of)}
+    strange = [node for node in inventory.unlisted(wanted, view.nodes, host_of) if node.id not in ghost_of]
     rows = []
     for node in view.nodes:
         mark = "*" if node in strange else ""
@@ -92,7 +95,7 @@ def _node_table(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host
                 _role(node),
                 _reached(node),
                 node.availability,
-                node.state if node.state == "ready" else node.state.upper(),
+                "GHOST" if node.id in ghost_of else node.state if node.state == "ready" else node.state.upper(),
                 (
                     node.manager_addr[: -len(MANAGER_PORT)]
                     if node.manager_addr.endswith(MANAGER_PORT)
@@ -121,7 +124,7 @@ def _node_table(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host
                     (item.engine.version if item else "") or "-",
                 )
             )
-    rows.sort(key=lambda row: (row[0] == "-", row[0], row[2] == "worker", row[1]))
+    rows.sort(key=lambda row: (row[0] == "-", row[0], row[2] == "worker", row[1], row[5] == "GHOST"))
     lines = table(NODE_COLUMNS, rows, clipped=1)
     return [*lines, "* not in the inventory"] if strange else lines
 

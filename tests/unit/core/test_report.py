@@ -119,6 +119,16 @@ def test_what_is_wrong_stands_in_capitals() -> None:
     """)
 
 
+def test_a_ghost_is_no_stranger() -> None:
+    ghost = worker("w1", "a", "192.0.2.31", id="old", state="down")
+    lines = report.swarm(judged((ghost, *NODES), "degraded"), WANTED, told(NODES))
+    assert lines[5:7] == shown("""
+        a     w1    worker   -        active  ready  192.0.2.31  yes     28.5.2
+        a     w1    worker   -        active  GHOST  192.0.2.31  ?       28.5.2
+    """)
+    assert "* not in the inventory" not in lines
+
+
 def test_without_a_view_the_hosts_speak() -> None:
     facts = told(NODES)
     words = "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few managers"
