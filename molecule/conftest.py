@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.lab import Lab
-from tests.testinfra.inventories import Inventories
-from tests.testinfra.playbooks import Operator
+pytest.register_assert_rewrite("tests.testinfra.swarms")
+
+from tests.lab.lab import Lab  # noqa: E402
+from tests.testinfra.inventories import Inventories  # noqa: E402
+from tests.testinfra.playbooks import Operator  # noqa: E402
 
 
 @pytest.fixture(scope="session")

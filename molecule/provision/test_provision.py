@@ -10,7 +10,7 @@ from testinfra.host import Host
 
 from tests.lab.lab import Lab
 from tests.testinfra.playbooks import Operator
-from tests.testinfra.swarms import assert_swarm, look, membership
+from tests.testinfra.swarms import assert_swarm, assert_unchanged, look, membership
 
 testinfra_hosts = ["ansible://swarm_managers", "ansible://swarm_workers"]
 
@@ -56,7 +56,7 @@ def test_a_run_that_has_nothing_to_do_says_so(lab: Lab, operator: Operator) -> N
         run = operator.provision(lab.inventory, *arguments)
         assert not run.changed, run
         assert run.plan == [], run
-    assert look(lab) == before
+    assert_unchanged(lab, before)
 
 
 def test_a_converged_run_asks_no_worker(lab: Lab, operator: Operator) -> None:

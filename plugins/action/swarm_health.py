@@ -126,7 +126,12 @@ def _unlock_key(judgement: verdict.Judgement, wanted: inventory.Wanted) -> str:
         rings = controller_dir.all_keyrings(wanted.controller_dir)
     except AnsibleActionFail:
         return "missing"
-    return "unchecked" if any(ring.current for name, ring in rings.items() if swarm_id in ("", name)) else "missing"
+    kept = [ring.digest for name, ring in rings.items() if swarm_id in ("", name) and ring.digest]
+    if not kept:
+        return "missing"
+    if view is None or not view.swarm.unlock_key_digest:
+        return "unchecked"
+    return "kept" if view.swarm.unlock_key_digest in kept else "wrong"
 
 
 def _write(path: str, text: str) -> None:

@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
             "changed": False,
             "verdict": judgement.verdict,
             "reason": judgement.reason,
-            "ask": provision.to_ask(wanted, judgement, args["engine_check"]),
+            "ask": provision.to_ask(wanted, judgement, facts, args["engine_check"]),
             "targets": provision.port_targets(addrs),
             "locked": [host for host, item in facts.items() if item.membership.state == "locked"],
         }

@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
         })
         wanted = controller.wanted_of(task_vars)
         judgement, facts = judge(task_vars, wanted)
-        facts.update(controller.facts_of(task_vars, provision.to_ask(wanted, judgement, args["engine_check"])))
+        facts.update(controller.facts_of(task_vars, provision.to_ask(wanted, judgement, facts, args["engine_check"])))
         view = judgement.view
         kept = ""
         if wanted.controller_dir and view is not None:

@@ -13,8 +13,8 @@ options:
   docker_host:
     description:
       - The socket of the host's own engine.
-      - Anything but a C(unix://) address is refused, and the environment variable E(DOCKER_HOST) is not read. What these
-        modules do to a host must never happen to another host's engine.
+      - Anything but a C(unix://) address is refused, and the environment variable E(DOCKER_HOST) is not read. What
+        these modules do to a host must never happen to another host's engine.
     type: str
     default: unix:///var/run/docker.sock
   api_timeout:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import os
 import re
 import time
@@ -56,15 +57,17 @@ def scrub(text: Any) -> str:
 class EngineError(Exception):
     """The engine refused, or could not be asked. Its text is scrubbed.
 
-    ``status`` is the HTTP status, 0 where there was no answer; ``problem`` is what ``swarm_info`` calls it.
+    ``text`` is what was seen, and as a string the error also says what to do. ``status`` is the HTTP status, 0 where
+    there was no answer; ``problem`` is what ``swarm_info`` calls it.
     """
 
     problem = "error"
+    remedy = ""
 
     def __init__(self, text: Any, status: int = 0) -> None:
         self.text = scrub(text)
         self.status = status
-        super().__init__(self.text)
+        super().__init__(f"{self.text.rstrip('.')}. {self.remedy}" if self.remedy else self.text)
 
 
 class NoSdk(EngineError):
@@ -89,12 +92,14 @@ class NoLeader(EngineError):
     """The swarm has no leader: too few managers are reachable."""
 
     problem = "no_leader"
+    remedy = "Which managers are missing: ansible-playbook quorum.swarm.health."
 
 
 class Locked(EngineError):
     """The manager is locked and waits for the unlock key."""
 
     problem = "locked"
+    remedy = "Unlock it: ansible-playbook quorum.swarm.unlock."
 
 
 class NotManager(EngineError):
@@ -119,6 +124,7 @@ _MEANINGS: tuple[tuple[str, type[EngineError]], ...] = (
     ("Swarm is encrypted", Locked),
     ("does not have a leader", NoLeader),
     ("no elected primary cluster manager", NoLeader),
+    ("node lost leader status", NoLeader),
     ("context deadline exceeded", NoLeader),
     ("This node is not a swarm manager", NotManager),
     ("This node is not part of a swarm", NotManager),
@@ -225,7 +231,7 @@ class Engine:
                     "python3-docker (or 'pip install docker')."
                 ) from None
             try:
-                client = docker.APIClient(base_url=self._host, version="auto", timeout=timeout)
+                client = docker.APIClient(base_url=self._host, version="auto", timeout=math.ceil(timeout))
             except Exception as error:
                 raise self._unreachable(error, timeout) from None
             client.trust_env = False
@@ -243,11 +249,11 @@ class Engine:
         if "Timeout" in words or "timed out" in words:
             return Timeout(f"the engine at {self.socket} did not answer within {timeout:.0f} s.")
         if "FileNotFoundError" in words:
-            return NoEngine(f"no engine runs: there is no socket {self.socket}.")
+            return NoEngine(f"no engine runs: there is no socket {self.socket}. Start it: systemctl start docker.")
         if "PermissionError" in words:
             return NoEngine(f"the engine's socket {self.socket} may not be opened: run the task with become: true.")
         if "ConnectionRefusedError" in words:
-            return NoEngine(f"no engine runs: nobody listens at {self.socket}.")
+            return NoEngine(f"no engine runs: nobody listens at {self.socket}. Start it: systemctl start docker.")
         return NoEngine(f"the engine at {self.socket} broke off: {error}")
 
     def call(
@@ -440,7 +446,7 @@ def membership_facts(info: Mapping[str, Any]) -> dict[str, Any]:
         "node_addr": swarm.get("NodeAddr") or "",
         "control": bool(swarm.get("ControlAvailable")),
         "error": scrub(swarm.get("Error") or ""),
-        "remote_managers": [[peer.get("NodeID", ""), peer.get("Addr", "")] for peer in swarm.get("RemoteManagers") or []],
+        "remote_managers": [[one.get("NodeID", ""), one.get("Addr", "")] for one in swarm.get("RemoteManagers") or []],
     }
 
 
@@ -489,6 +495,14 @@ def swarm_facts(raw: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_MODES = {
+    "Replicated": "replicated",
+    "Global": "global",
+    "ReplicatedJob": "replicated-job",
+    "GlobalJob": "global-job",
+}
+
+
 def service_facts(raw: Mapping[str, Any]) -> dict[str, Any]:
     """``view.Service`` from one entry of ``GET /services``: what placement needs."""
     spec = raw.get("Spec") or {}
@@ -496,13 +510,12 @@ def service_facts(raw: Mapping[str, Any]) -> dict[str, Any]:
     placement = template.get("Placement") or {}
     limits = (template.get("Resources") or {}).get("Limits") or {}
     mode = spec.get("Mode") or {}
-    names = {"Replicated": "replicated", "Global": "global", "ReplicatedJob": "replicated-job", "GlobalJob": "global-job"}
-    kind = next((key for key in names if mode.get(key) is not None), "Replicated")
+    kind = next((key for key in _MODES if mode.get(key) is not None), "Replicated")
     settings = mode.get(kind) or {}
     return {
         "id": raw["ID"],
         "name": spec.get("Name") or "",
-        "mode": names[kind],
+        "mode": _MODES[kind],
         "replicas": settings.get("Replicas") or settings.get("MaxConcurrent") or 0,
         "constraints": list(placement.get("Constraints") or []),
         "platforms": [[p.get("OS") or "", p.get("Architecture") or ""] for p in placement.get("Platforms") or []],

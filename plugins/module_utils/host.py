@@ -35,7 +35,12 @@ def run(command: Sequence[str], seconds: float = SECONDS) -> tuple[int, str]:
     environment = dict(os.environ, LC_ALL="C", PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin")
     try:
         done = subprocess.run(
-            list(command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=seconds, check=False, env=environment
+            list(command),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=seconds,
+            check=False,
+            env=environment,
         )
     except OSError:
         return 127, ""
@@ -138,7 +143,7 @@ def parse_auto_upgrades(apt_config: str, packages: str) -> bool:
 
 
 def _matches(pattern: str, package: str) -> bool:
-    """Whether unattended-upgrades would leave this package alone: its patterns are regular expressions from the start."""
+    """Whether unattended-upgrades would leave this package alone: its patterns match from the start of a name."""
     try:
         return re.match(pattern, package) is not None
     except re.error:

@@ -10,6 +10,7 @@ manager may leave, is decided in core/member.py.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -122,11 +123,17 @@ def look(engine: Engine) -> Here:
     """This host, from the engine and from its state directory."""
     info = engine.info()
     root_dir = info.get("DockerRootDir") or ""
+    try:
+        raft_log = bool(root_dir) and statedir.holds_raft_log(root_dir)
+    except OSError as error:
+        raise Refused(
+            f"the swarm's state directory cannot be read ({error}): run the task with become: true."
+        ) from None
     found = statedir.node_certificate(root_dir)
     return Here(
         membership=Membership.of(membership_facts(info)),
         certificate=member.Certificate(found.node, found.swarm, found.role == "swarm-manager") if found else None,
-        raft_log=bool(root_dir) and statedir.holds_raft_log(root_dir),
+        raft_log=raft_log,
     )
 
 
@@ -180,8 +187,9 @@ def initialize(engine: Engine, body: Mapping[str, Any], seconds: float, check: b
     if now.state not in ("", "inactive"):
         what = "a worker" if now.state == "active" and not now.control else f"in state '{now.state}'"
         raise Refused(
-            f"this host is in a swarm already ({what}, node {now.node_id or 'unknown'}, swarm {here.swarm_id or 'unknown'}"
-            f"{': ' + now.error if now.error else ''}). A new swarm is made on a host that is in none."
+            f"this host is in a swarm already ({what}, node {now.node_id or 'unknown'}, swarm "
+            f"{here.swarm_id or 'unknown'}{': ' + now.error.rstrip('.') if now.error else ''}). "
+            "A new swarm is made on a host that is in none."
         )
     if here.raft_log:
         _refuse_leftover(engine)
@@ -221,7 +229,8 @@ def join(engine: Engine, wanted: Join, check: bool) -> Outcome:
         raise Refused("this host is a locked manager: unlock it with quorum.swarm.swarm_unlock.")
     if place == member.BROKEN:
         raise Refused(
-            f"this host is node {now.node_id} of the swarm, but is '{now.state}': {now.error or 'no reason given'}. "
+            f"this host is node {now.node_id} of the swarm, but is '{now.state}': "
+            f"{now.error.rstrip('.') or 'no reason given'}. "
             "If it does not recover, remove its entry (quorum.swarm.swarm_topology) and let it leave "
             "(quorum.swarm.swarm_member with state=absent)."
         )
@@ -295,18 +304,18 @@ def leave(engine: Engine, force: bool, seconds: float, check: bool) -> Outcome:
         _guard_manager(engine, here, force, check)
     if check:
         return Outcome(True, now.state, "inactive")
-    try:
+    with contextlib.suppress(Timeout):  # containers take their time to stop; what counts is seen below
         engine.leave(force=by_force)
-    except Timeout:
-        pass  # containers take their time to stop; what counts is seen below
     left, seen = wait_until(engine.membership, lambda m: m["state"] == "inactive", seconds)
     if not left:
-        raise Refused(f"this host is still '{seen['state']}' {seconds:.0f} s after it was told to leave: {seen['error']}")
+        raise Refused(
+            f"this host is still '{seen['state']}' {seconds:.0f} s after it was told to leave: {seen['error']}"
+        )
     return _outcome(True, here, look(engine))
 
 
 def _wanted_manager(engine: Engine, node_id: str) -> bool:
-    """Whether the swarm wants this node to be a manager. False where it cannot be asked: a demoted one no longer can."""
+    """Whether the swarm wants this node to be a manager. False where it cannot say: a demoted one no longer can."""
     try:
         return any(raw["ID"] == node_id and Node.of(node_facts(raw)).role == "manager" for raw in engine.nodes())
     except EngineError:
@@ -318,8 +327,9 @@ def _guard_manager(engine: Engine, here: Here, force: bool, check: bool) -> None
     now = here.membership
     if not force:
         raise Refused(
-            f"this host is a manager (node {now.node_id or (here.certificate and here.certificate.node)}): demote it first "
-            "with quorum.swarm.swarm_topology. With force=true it leaves as it is, where the others keep their quorum."
+            f"this host is a manager (node {now.node_id or (here.certificate and here.certificate.node)}): demote it "
+            "first with quorum.swarm.swarm_topology. With force=true it leaves as it is, where the others keep their "
+            "quorum."
         )
     try:
         nodes = [Node.of(node_facts(raw)) for raw in engine.nodes()]
@@ -330,7 +340,8 @@ def _guard_manager(engine: Engine, here: Here, force: bool, check: bool) -> None
             engine.update_node(now.node_id, lambda spec: dict(spec, Availability="drain"))
     except EngineError as error:
         raise Refused(
-            f"this host is a manager, and whether the others would keep their quorum cannot be seen from it: {error.text}"
+            "this host is a manager, and whether the others would keep their quorum cannot be seen from it: "
+            f"{error}"
         ) from None
     if reason:
         raise Refused(f"this manager may not leave: {reason} Demote or remove other managers first, or add some.")

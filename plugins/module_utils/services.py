@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils import host
 from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon
@@ -74,7 +75,7 @@ def try_config(command: daemon.CommandLine, text: str) -> str | None:
             os.write(handle, text.encode())
             path = f"/proc/self/fd/{handle}"
             # Without --validate a root's dockerd would start: then it is called as nobody, and without any groups.
-            drop = {} if validate else {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+            drop: dict[str, Any] = {} if validate else {"user": NOBODY, "group": NOBODY, "extra_groups": []}
             done = subprocess.run(
                 command.trial(path, validate), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, pass_fds=(handle,), timeout=TRIAL_SECONDS, check=False, **drop)

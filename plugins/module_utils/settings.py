@@ -101,6 +101,7 @@ def _wait_for_root(engine: Engine, seconds: float) -> None:
         if (description.get("TLSInfo") or {}).get("TrustRoot") != root or node["Status"]["State"] != "ready":
             waiting.append(f"{description.get('Hostname') or node['ID']} ({node['Status']['State']})")
     raise NotDone(
-        f"the new root certificate is not on every node after {seconds:.0f} s: {', '.join(sorted(waiting)) or 'unknown'}. "
-        "The rotation goes on. A node that is down stops it: bring it back, or remove its entry; then run this again."
+        f"the new root certificate is not on every node after {seconds:.0f} s; missing: "
+        f"{', '.join(sorted(waiting)) or 'unknown'}. The rotation goes on. "
+        "A node that is down stops it: bring it back, or remove its entry; then run this again."
     )

@@ -120,8 +120,8 @@ class Topology:
         for step in steps:
             if step.kind == "promote":
                 self._wait_idle(step)
+        living = {node.id for node in plan.match(outcome.nodes, self.orders).values()}
         for step in steps:
-            before = next((node for node in outcome.nodes if node.id == step.node_id), None)
             if step.kind == "update":
                 self._update(step)
             elif step.kind == "promote":
@@ -130,7 +130,7 @@ class Topology:
                 if any(removal.host == step.host for removal in self.removals):
                     self._wait_elsewhere(step.node_id, step.host)
                 self._set_role(step.node_id, "worker")
-                self._wait_demoted(step, before is not None and before.state == "ready")
+                self._wait_demoted(step, step.node_id in living)
             elif step.kind == "remove":
                 self._remove(step)
             outcome.done.append(step)
@@ -177,9 +177,10 @@ class Topology:
             raise Stuck(f"{step.host} was promoted and is no reachable manager after {self.timeout:.0f} s ({seen}). "
                         f"Look at the journal of docker.service on {step.host}; run again to go on.")
 
-    def _wait_demoted(self, step: Step, was_ready: bool) -> None:
+    def _wait_demoted(self, step: Step, living: bool) -> None:
+        """Wait until the swarm does not count it any more, and, where the host lives on, until it is a worker again."""
         def over(node: Node | None) -> bool:
-            return node is None or (not node.voter and (node.state == "ready" or not was_ready))
+            return node is None or (not node.voter and (node.state == "ready" or not living))
 
         done, node = wait_until(lambda: self._node(step.node_id), over, self.timeout)
         if not done:

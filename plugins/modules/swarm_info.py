@@ -11,10 +11,10 @@ module: swarm_info
 short_description: What a host knows of its engine and of its swarm
 version_added: 0.1.0
 description:
-  - Returns what this host says of its Docker engine, of its own place in a swarm, of its addresses, and, where it is a
-    manager that finds a leader, of the swarm and its nodes.
-  - A broken engine is an answer, too. The module does not fail because an engine is stopped, absent, locked or without a
-    leader, or because the Docker SDK for Python is missing. RV(facts.problem) says which.
+  - Returns what this host says of its Docker engine, of its own place in a swarm, of its addresses, and, where it is
+    a manager that finds a leader, of the swarm and its nodes.
+  - A broken engine is an answer, too. The module does not fail because an engine is stopped, absent, locked or without
+    a leader, or because the Docker SDK for Python is missing. RV(facts.problem) says which.
   - It takes 25 seconds at most, whatever the engine does.
   - A stopped engine is left stopped. To ask C(docker.socket) would start C(docker.service), so systemd is asked first.
 author:
@@ -186,7 +186,7 @@ facts:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.quorum.swarm.plugins.module_utils.engine import ENGINE_OPTIONS
+from ansible_collections.quorum.swarm.plugins.module_utils.engine import ENGINE_OPTIONS, EngineError
 from ansible_collections.quorum.swarm.plugins.module_utils.observe import observe
 
 
@@ -194,16 +194,20 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             ENGINE_OPTIONS,
-            gather=dict(
-                type="list",
-                elements="str",
-                choices=["nodes", "swarm", "services", "tasks"],
-                default=["nodes", "swarm"],
-            ),
+            gather={
+                "type": "list",
+                "elements": "str",
+                "choices": ["nodes", "swarm", "services", "tasks"],
+                "default": ["nodes", "swarm"],
+            },
         ),
         supports_check_mode=True,
     )
-    module.exit_json(changed=False, facts=observe(module.params))
+    try:
+        facts = observe(module.params)
+    except EngineError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, facts=facts)
 
 
 if __name__ == "__main__":

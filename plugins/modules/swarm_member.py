@@ -14,8 +14,8 @@ description:
   - Runs on the host whose membership changes.
   - It tells a member of this swarm from a node of another one, and from a join that never finished. A half-done join is
     taken back and done again. A foreign node is refused, and named.
-  - A manager does not leave as long as it is a manager. With O(force=true) it leaves where the engine's own list of nodes
-    and a write to the swarm prove that the others keep their quorum, or where it is the only manager.
+  - A manager does not leave as long as it is a manager. With O(force=true) it leaves where the engine's own list of
+    nodes and a write to the swarm prove that the others keep their quorum, or where it is the only manager.
   - A host on which a manager's raft log lies although the engine is in no swarm is refused. That is what an unfinished
     recovery looks like, and a new membership would destroy it.
 author:
@@ -59,7 +59,8 @@ options:
     type: str
     default: ""
   data_path_port:
-    description: The UDP port of the containers' traffic. Only with O(state=initialized), and fixed from then on. 0 means 4789.
+    description:
+      - The UDP port of the containers' traffic. Only with O(state=initialized), and fixed from then on. 0 means 4789.
     type: int
     default: 0
   default_addr_pool:

@@ -140,10 +140,9 @@ def _show(options: argparse.Namespace) -> None:
     rows: list[tuple[str, ...]] = [("NODE", "GROUP", "ZONE", "ADDRESS", "STATE", "ENGINE", "SWARM")]
     rows += in_parallel(lab.nodes, _row)
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    for left, right in lab.splits:
-        print(f"split: {','.join(left)} / {','.join(right)}")
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines += [f"split: {','.join(left)} / {','.join(right)}" for left, right in lab.splits]
+    print("\n".join(lines))
 
 
 def _row(node: Node) -> tuple[str, ...]:

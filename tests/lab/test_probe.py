@@ -54,20 +54,20 @@ def test_answers_are_no_failures(server: _Server) -> None:
 
 def test_an_outage_is_one_however_many_requests_it_cost(server: _Server) -> None:
     before = time.time()
-    with Probe({"w1": server.url, "w2": "http://127.0.0.1:1/"}, period=0.01, timeout=1) as probe:
-        time.sleep(0.1)
-        server.status = 503
-        time.sleep(0.2)
-        server.status = 200
-        time.sleep(0.1)
+    with Probe({"w1": server.url, "w2": "http://127.0.0.1:1/"}, period=0.01, timeout=5) as probe:
+        for status in (200, 503, 200, 503, 200):
+            server.status = status
+            time.sleep(0.2)
     failed = [failure for failure in probe.failures if failure.node == "w1"]
     assert {failure.error for failure in failed} == {"HTTP status 503"}
-    assert all(before < failure.time < before + 2 for failure in failed)
-    assert [(one.node, one.requests) for one in probe.outages if one.node == "w1"] == [("w1", len(failed))]
-    assert 0.1 < probe.longest_outage("w1") < 0.4
+    assert all(before < failure.time < time.time() for failure in failed)
+    outages = [outage for outage in probe.outages if outage.node == "w1"]
+    assert len(outages) == 2
+    assert sum(outage.requests for outage in outages) == len(failed)
+    assert probe.longest_outage("w1") == max(outage.seconds for outage in outages) > 0.1
     # Nobody listens there, from the first request to the last.
-    assert [one.node for one in probe.outages if one.node != "w1"] == ["w2"]
-    assert probe.longest_outage() == probe.longest_outage("w2") > 0.35
+    assert [outage.node for outage in probe.outages if outage.node != "w1"] == ["w2"]
+    assert probe.longest_outage() == probe.longest_outage("w2") > 0.9
 
 
 def test_no_answer_within_the_timeout_is_a_failure(server: _Server) -> None:

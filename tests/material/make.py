@@ -47,7 +47,7 @@ print(json.dumps({path: ask("GET", "/" + path) for path in (
     "version", "swarm", "nodes", "services", "tasks", "networks", "secrets", "configs", "volumes")}))
 """
 # Runs on a node: relabels a manager many times. argv: how often, how many bytes, a file whose existence ends it.
-_CHURN = _ASK + """
+CHURN = _ASK + """
 import os
 times, size, until = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 for turn in range(times):
@@ -57,9 +57,10 @@ for turn in range(times):
     if until and any(name.startswith(until) for name in os.listdir("/var/lib/docker/swarm/raft/wal-v3-encrypted")):
         break
 """
-# Runs on a node: the state directory without the zeros behind the log, as JSON of base64.
+# Runs on a node: the state directory without the zeros behind the log, as JSON of base64. argv: "everything" for what
+# holds no raft state too, of the preallocated next segment only the beginning.
 _CAPTURE = """
-import base64, json, os
+import base64, json, os, sys
 files = {}
 for folder, _, names in os.walk("/var/lib/docker/swarm"):
     for name in names:
@@ -68,11 +69,11 @@ for folder, _, names in os.walk("/var/lib/docker/swarm"):
             with open(path, "rb") as file:
                 content = file.read().rstrip(b"\\0")
             content += bytes(512)  # a record may end in zeros of its own
-        elif name.endswith((".tmp", ".db")):
+        elif name.endswith((".tmp", ".db")) and "everything" not in sys.argv:
             continue
         else:
             with open(path, "rb") as file:
-                content = file.read()
+                content = file.read(4096 if name.endswith(".tmp") else -1)
         files[os.path.relpath(path, "/var/lib/docker/swarm")] = base64.b64encode(content).decode()
 print(json.dumps(files))
 """
@@ -126,9 +127,10 @@ def settle(node: Node, seconds: float = 60) -> dict[str, Any]:
     raise RuntimeError(f"{node.name}: the swarm does not come to rest")
 
 
-def take(node: Node) -> dict[str, bytes]:
-    """The state directory of a node whose engine is stopped."""
-    files = json.loads(node.run(["python3", "-"], stdin=_CAPTURE, timeout=300).stdout)
+def take(node: Node, everything: bool = False) -> dict[str, bytes]:
+    """The state directory of a node whose engine is stopped; with everything: also the files without raft state."""
+    words = ["python3", "-", *(["everything"] if everything else [])]
+    files = json.loads(node.run(words, stdin=_CAPTURE, timeout=300).stdout)
     return {path: base64.b64decode(content) for path, content in files.items()}
 
 
@@ -176,7 +178,7 @@ class Maker:
 
     def churn(self, node: Node, times: int, size: int = 8, until: str = "") -> None:
         """Write many entries."""
-        node.run(["python3", "-", str(times), str(size), until], stdin=_CHURN, timeout=600)
+        node.run(["python3", "-", str(times), str(size), until], stdin=CHURN, timeout=600)
 
     def case(self, name: str, node: Node, kept: bool = True, before_start: Callable[[], object] = lambda: None) -> None:
         """Stop a manager in order, take its state, compare it with the API's answers, keep it, start the manager."""

@@ -8,6 +8,7 @@ Only looks. Nothing of the collection is used here: it is what the tests judge.
 
 from __future__ import annotations
 
+import difflib
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -131,11 +132,38 @@ find /etc /root /home /opt /srv /usr/local /var/lib/quorum.swarm /var/lib/docker
 """
 
 
-def look(lab: Lab, names: Iterable[str] = ()) -> dict[str, str]:
-    """What hosts (default: all that run) are like: engine, membership, packages, files; for comparing before and after."""
+Look = dict[str, list[str]]
+"""What hosts are like, by host: engine, membership, packages, files."""
+
+
+def look(lab: Lab, names: Iterable[str] = ()) -> Look:
+    """What hosts (default: all that run) are like now, for `assert_unchanged` afterwards."""
     nodes = [lab.node(name) for name in names] or [node for node in lab.nodes if node.state() == RUNNING]
     with ThreadPoolExecutor(8) as pool:
-        return dict(zip((n.name for n in nodes), pool.map(lambda n: n.run(_LOOK).stdout, nodes), strict=True))
+        texts = list(pool.map(lambda node: node.run(_LOOK).stdout.splitlines(), nodes))
+    return {node.name: text for node, text in zip(nodes, texts, strict=True)}
+
+
+def settled(lab: Lab) -> Look:
+    """What the hosts are like when the engine has done what it does by itself, such as new certificates for new roles."""
+    before = look(lab)
+    while True:
+        time.sleep(4)
+        now = look(lab)
+        if now == before:
+            return now
+        before = now
+
+
+def assert_unchanged(lab: Lab, before: Look) -> None:
+    """The hosts are exactly what they were."""
+    after = look(lab, before)
+    differences = {
+        name: [line for line in difflib.ndiff(before[name], after[name]) if line[0] in "-+"]
+        for name in before
+        if after[name] != before[name]
+    }
+    assert differences == {}
 
 
 def eventually(condition: Callable[[], Any], what: str, *, seconds: float = 60) -> Any:

@@ -144,7 +144,9 @@ def examine(
     """
     if unlock_key not in UNLOCK_KEY:
         raise ValueError(f"unlock_key is {unlock_key!r}; it takes one of {', '.join(UNLOCK_KEY)}")
-    found = [*judgement.findings, *_verdict(judgement, wanted), *_hosts(wanted, facts)]
+    unasked = {host for host, item in facts.items() if item.why_not == NOT_ASKED}
+    said = [item for item in judgement.findings if item.id != "host_silent" or item.host not in unasked]
+    found = [*said, *_verdict(judgement, wanted), *_hosts(wanted, facts)]
     view = judgement.view
     if view is not None and view.voters:
         host_of = hosts_of(view, wanted, facts)

@@ -21,7 +21,7 @@ DEFAULT_PORT = 2377
 NONE = "none"
 """In no swarm."""
 LEFTOVER = "leftover"
-"""In no swarm as far as the engine goes, but a manager's raft log lies there: a recovery that was not finished, perhaps."""
+"""In no swarm as far as the engine goes, but a manager's raft log lies there: an unfinished recovery, perhaps."""
 MEMBER = "member"
 """A working member of this swarm."""
 BROKEN = "broken"
@@ -46,7 +46,7 @@ class Certificate:
 
 
 def with_port(address: str) -> str:
-    """``address:port`` of a manager; the port is 2377 where none is given. IPv6 addresses with a port are in brackets."""
+    """``address:port`` of a manager; port 2377 where none is given. IPv6 addresses with a port are in brackets."""
     if address.startswith("["):
         return address if "]:" in address else f"{address}:{DEFAULT_PORT}"
     if address.count(":") > 1:

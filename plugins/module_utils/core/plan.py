@@ -110,6 +110,8 @@ def ghosts(nodes: Sequence[Node], orders: Sequence[Order], matched: Mapping[str,
     """Entries of a host's former lives: down, with the name of a host that is another node now.
 
     Right after a new leader was elected the living are ``unknown`` for a moment: only ``down`` tells of a former life.
+    But where the host itself said which node it is, any other entry with its name is one, though it may read ready for
+    a while after its node has left.
     """
     live = {node.id for node in matched.values()}
     found = []
@@ -118,8 +120,10 @@ def ghosts(nodes: Sequence[Node], orders: Sequence[Order], matched: Mapping[str,
         if own is None or own.state != "ready":
             continue
         found += [(order.host, node) for node in nodes
-                  if node.id not in live and node.state == "down" and not node.reachable
-                  and (node.host == order.host or (not node.host and node.hostname == own.hostname))]
+                  if node.id not in live
+                  and ((node.host == order.host and bool(order.node_id))
+                       or (node.state == "down" and not node.reachable
+                           and (node.host == order.host or (not node.host and node.hostname == own.hostname))))]
     return found
 
 
@@ -270,7 +274,7 @@ def _demotion(
             held.append(_held("acts_here", f"{host} is the manager that acts; another one has to demote it", ""))
             continue
         if not node.voter and node.state != "ready":
-            # Not a member of the raft: the engine refuses to demote it, and lets it be removed (swarm-facts, 6).
+            # No member of the raft: the engine refuses to demote it and lets it be removed (docs/engine-behaviour.md).
             return Step("remove", host, node.id, why)
         return Step("demote", host, node.id, why)
     return None

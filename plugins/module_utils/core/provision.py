@@ -80,8 +80,12 @@ class Decision:
         return bool(self.steps)
 
 
-def known(wanted: Wanted, judgement: Judgement) -> dict[str, Node]:
-    """Hosts of the inventory that the swarm itself knows, is ready for and names: they need not be asked."""
+def known(judgement: Judgement, facts: Mapping[str, HostFacts]) -> dict[str, Node]:
+    """Hosts that the swarm itself knows, finds ready and names: they need not be asked.
+
+    A host that was asked all the same and says that it is another node, or none, is not known: an entry reads ready for
+    a while after its node has left.
+    """
     if judgement.view is None:
         return {}
     found: dict[str, list[Node]] = {}
@@ -89,14 +93,21 @@ def known(wanted: Wanted, judgement: Judgement) -> dict[str, Node]:
         if node.host:
             found.setdefault(node.host, []).append(node)
     return {host: nodes[0] for host, nodes in found.items()
-            if len(nodes) == 1 and nodes[0].state == "ready"}
+            if len(nodes) == 1 and nodes[0].state == "ready" and not _denies(facts.get(host), nodes[0])}
 
 
-def to_ask(wanted: Wanted, judgement: Judgement, engine_check: bool = False) -> list[str]:
+def _denies(facts: HostFacts | None, node: Node) -> bool:
+    """Whether the host itself says that it is not this node."""
+    return facts is not None and facts.answered and facts.engine.answers and facts.membership.node_id != node.id
+
+
+def to_ask(
+    wanted: Wanted, judgement: Judgement, facts: Mapping[str, HostFacts], engine_check: bool = False
+) -> list[str]:
     """The hosts that have to be asked themselves, in the order of the inventory."""
     if judgement.verdict not in ("absent", "healthy", "degraded"):
         return []
-    sure = {} if engine_check else known(wanted, judgement)
+    sure = {} if engine_check else known(judgement, facts)
     return [node.host for node in wanted.nodes if node.host not in sure]
 
 

@@ -59,11 +59,11 @@ def refusal(
     if quorum.survives_stop(len(voters), len(voters)):
         return ""
     if autolock:
-        return (f"in an autolocked swarm of {len(voters)} managers nobody could be asked for the unlock key while it "
-                f"is down. Restart it by hand, with the key ready: systemctl restart docker && docker swarm unlock")
+        return (f"it is one of {len(voters)} in an autolocked swarm, and nobody could be asked for the unlock key "
+                f"meanwhile. Restart it by hand, with the key ready: systemctl restart docker && docker swarm unlock")
     if allow_pause:
         return ""
-    return (f"with {len(voters)} managers a majority is {quorum.majority(len(voters))}: while one restarts, the swarm "
+    return (f"a majority of {len(voters)} is {quorum.majority(len(voters))}: while this manager restarts, the swarm "
             f"has no quorum. Containers on other nodes keep running, but nothing can be changed meanwhile. "
             f"(-e {ALLOW}=true overrides this.)")
 

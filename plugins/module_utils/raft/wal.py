@@ -280,9 +280,10 @@ class _Reader:
             records += 1
         if records < 2:
             raise CorruptStateError(name, "the segment does not open with its checksum and its owner")
+        residue = _not_zero(data[at:])
         if is_last:
-            self.residue = _not_zero(data[at:])
-        elif size != at:
+            self.residue = residue
+        elif residue:
             raise CorruptStateError(f"{name} at byte {at}", "something follows the last record of a finished segment")
         self.segments.append(Segment(name, sequence, first_index, records, at, size))
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.quorum.swarm.plugins.action import swarm_health
-from ansible_collections.quorum.swarm.plugins.module_utils.core import health
+from ansible_collections.quorum.swarm.plugins.module_utils.core import health, keyring
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.keyring import Keyring
 from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import Judgement
@@ -63,6 +63,8 @@ def test_a_host_that_answered() -> None:
 
 
 LOCKING = Swarm("abc", spec={"EncryptionConfig": {"AutoLockManagers": True}})
+KEPT = replace(LOCKING, unlock_key_digest=keyring.digest("SWMKEY-1-x"))
+ROTATED = replace(LOCKING, unlock_key_digest=keyring.digest("SWMKEY-1-y"))
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,9 @@ LOCKING = Swarm("abc", spec={"EncryptionConfig": {"AutoLockManagers": True}})
         (Swarm("abc"), "healthy", "", None, "not_needed"),
         (LOCKING, "healthy", "", None, "missing"),
         (LOCKING, "healthy", "", "abc", "unchecked"),
+        (KEPT, "healthy", "", "abc", "kept"),
+        (ROTATED, "healthy", "", "abc", "wrong"),
+        (KEPT, "healthy", "", "other", "missing"),
         (LOCKING, "healthy", "", "other", "missing"),
         (LOCKING, "healthy", "", "torn", "missing"),
         (None, "no_quorum", "", None, "unchecked"),

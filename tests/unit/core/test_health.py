@@ -387,6 +387,26 @@ def test_a_host_that_rejoined_under_another_id_without_our_labels() -> None:
     assert ids(case) == {("ghost", "warning")}
 
 
+def test_a_silent_host_is_known_by_the_name_noted_on_its_node_before_any_hostname() -> None:
+    case = Case()
+    case.alter("w1", hostname="renamed")
+    case.alter("w2", hostname="w1", labels={})
+    case.silence("w1")
+    case.silence("w2")
+    view = case.judge().view
+    assert view is not None
+    host_of = health.hosts_of(view, case.wanted, case.facts())
+    assert host_of["id-w1"] == "w1"
+    assert "id-w2" not in host_of
+
+
+def test_a_former_life_of_a_silent_host_is_known_by_the_name_noted_on_it() -> None:
+    case = Case()
+    case.nodes["old"] = replace(case.node("w1"), id="old", hostname="renamed", state="down")
+    case.silence("w1")
+    assert ids(case) == {("ghost", "warning"), ("host_silent", "warning")}
+
+
 def test_hosts_that_are_not_in_the_swarm() -> None:
     case = Case()
     for name in ("w1", "w2", "m3"):
@@ -470,6 +490,12 @@ def test_hosts_that_were_not_asked_are_told_once() -> None:
     assert one(case, "host_not_asked").fact.startswith("3 hosts were not asked")
 
 
+def test_a_manager_that_was_not_asked_is_not_called_silent() -> None:
+    case = Case()
+    case.silence("m3", health.NOT_ASKED)
+    assert ids(case) == {("host_not_asked", "info")}
+
+
 def test_two_live_nodes_with_one_hostname() -> None:
     case = Case()
     case.alter("w2", hostname="w1")
@@ -536,6 +562,7 @@ def test_tasks_without_limits_on_managers_are_worse(lacking: str) -> None:
         case.alter(name, availability="active")
     case.tasks = [Task("t1", "web", "id-m1", state="running"), Task("t2", "api", "id-m2", state="running")]
     assert ids(case) == {("manager_runs_tasks", "info"), ("manager_runs_unlimited", "warning")}
+    assert "Workers would take the tasks" in one(case, "manager_runs_tasks").remedy
     fact = one(case, "manager_runs_unlimited").fact
     assert "m1: web" in fact
     assert "api" not in fact

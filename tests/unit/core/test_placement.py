@@ -57,6 +57,7 @@ def service(*constraints: str, **others: object) -> Service:
         ("engine.labels.gpu == no", False),
         ("engine.labels.none != yes", True),
         ("node.labels. == a", False),
+        ("engine.labels. != a", False),
         ("node.shoe == a", False),
         ("node.shoe != a", False),  # an unknown key fits nothing, whatever the operator
         ("node.ip == 192.0.2.11", True),

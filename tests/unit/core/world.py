@@ -126,10 +126,10 @@ def clusters(draw: st.DrawFn, calm: bool = False, hosts: int = 9) -> Cluster:
     for index, node in enumerate(state):  # a start without a quorum is no start: bring back what is missing
         if majority_is_reachable(state):
             break
-        if node.voter:
+        if node.voter and not node.id.startswith("ghost-"):
             state[index] = replace(node, state="ready", reachability="reachable")
         elif node.role == "manager":
-            state[index] = replace(node, role="worker")
+            state[index] = replace(node, role="worker", voter=False, reachability="")
     drawn_leader = draw(st.integers(0, 8))
     able = [node.id for node in state if node.voter and node.reachability == "reachable"]
     leader = able[drawn_leader % len(able)]

@@ -59,6 +59,12 @@ def test_two_segments_chain() -> None:
     assert [(s.sequence, s.first_index) for s in log.segments] == [(0, 0), (1, 4)]
 
 
+def test_zeros_behind_a_finished_segment_are_as_good_as_none() -> None:
+    files = forge.two_segments().done()
+    files[min(files)] += bytes(16)
+    assert wal.read_log(files).last_index == 6
+
+
 def test_files_that_are_no_segments_hold_no_state() -> None:
     files = forge.small_log().done() | {"0.tmp": b"x" * 100, "0000000000000000-0000000000000000.wal.broken": b"x"}
     assert wal.read_log(files).last_index == 5
@@ -115,7 +121,7 @@ def test_segments_before_the_snapshot_are_not_needed() -> None:
     (lambda f: f.update({min(f): f[min(f)][:-16]}), CorruptStateError, "past the end"),
     (lambda f: f.update({min(f): b""}), CorruptStateError, "does not open with"),
     (lambda f: f.update({max(f): b""}), CorruptStateError, "does not open with"),
-    (lambda f: f.update({min(f): f[min(f)] + bytes(8)}), CorruptStateError, "finished segment"),
+    (lambda f: f.update({min(f): f[min(f)] + bytes(16) + b"x"}), CorruptStateError, "finished segment"),
 ])
 def test_segments_that_do_not_belong_together(change, error, text) -> None:
     files = forge.two_segments().done()
