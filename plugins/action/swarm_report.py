@@ -47,6 +47,9 @@ class ActionModule(ActionBase):
                 break
         judgement = self._with_settings(judgement, plan, task_vars)
         display = Display()
+        for owner in self._taken_over(plan, task_vars):
+            display.display(f"note: the lease of {owner} on this swarm was taken over: it had expired, or its run is "
+                            f"known to be dead.")
         for line in ["", *report.swarm(judgement, wanted, facts), ""]:
             display.display(line)
         if problems:
@@ -62,3 +65,14 @@ class ActionModule(ActionBase):
             return judgement
         spec = settings.merged(judgement.view.swarm.spec, settings.declared(done["settings"]))
         return replace(judgement, view=replace(judgement.view, swarm=replace(judgement.view.swarm, spec=spec)))
+
+    @staticmethod
+    def _taken_over(plan, task_vars):
+        """Whose lease this run replaced. The task that takes it has no_log, so it is told here."""
+        owners = set()
+        for host in filter(None, (plan.get("actor"), plan.get("closer"))):
+            variables = task_vars["hostvars"][host]
+            for name, key in (("__swarm_begun", "taken_over"), ("__swarm_placed", "lease_taken_over")):
+                result = variables.get(name) or {}
+                owners.add(str(result.get(key) or ""))
+        return sorted(owners - {""})

@@ -73,7 +73,7 @@ def ensure(request: Request, check: bool) -> dict[str, Any]:
 
 def lacking() -> list[str]:
     """Of the engine and the Python libraries, what is not on this host, whatever package it would come from."""
-    here = host.engine_installed() or os.path.exists(api.require_local_socket(api.DEFAULT_HOST))
+    here = host.engine_installed() or services.listens(api.require_local_socket(api.DEFAULT_HOST))
     lacks = [] if here else ["engine"]
     return lacks + [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
 
@@ -111,7 +111,9 @@ class _Host:
         self.check = check
         self.changed = changed
         self.engine = api.Engine()
-        self.membership = Membership.of(self.engine.membership())
+        info = self.engine.info()
+        self.root = api.engine_facts(info)["root_dir"]
+        self.membership = Membership.of(api.membership_facts(info))
         self.member = restart.is_member(self.membership.state)
         self.process = services.engine_process()
         self.command = daemon.CommandLine.of(self.process.argv if self.process else ())
@@ -124,7 +126,7 @@ class _Host:
         """The file first, then the restart where it may be, else the record of it."""
         old = daemon.parse(self.text, self.file)
         new = daemon.merge(old, self.request.config)
-        self._refuse_live_restore(new)
+        self._refuse(new)
         keys = daemon.differing(old, new)
         text = daemon.render(new) if keys else self.text
         waited = self._waits()
@@ -159,11 +161,13 @@ class _Host:
             "diff": {"before": self.text, "after": text, "before_header": self.file, "after_header": self.file},
         }
 
-    def _refuse_live_restore(self, config: Mapping[str, Any]) -> None:
+    def _refuse(self, config: Mapping[str, Any]) -> None:
         refusal = daemon.refusal(config, self.file)
         if not refusal and any(flag in ("--live-restore", "--live-restore=true") for flag in self.command.flags):
             refusal = ("the engine is started with the flag --live-restore, and swarm mode does not work with it. Take "
                        "the flag out of docker.service.")
+        if not refusal and self.member:
+            refusal = daemon.moves_away(config, self.root)
         if refusal:
             raise Refused(refusal)
 
@@ -243,9 +247,9 @@ class _Host:
         if autolock:
             key = self.engine.unlock_key()  # it stays in this process
         self._note(self.record.moved(daemon.RESTARTING))
-        since = time.time()
-        if not (services.restart_engine(self.request.timeout) and _answers(self.request.timeout)):
-            words = _go_back(self.record, daemon.engine_words(services.journal(since)), self.request.timeout)
+        words = _start_again(self.request.timeout)
+        if words:
+            words = _go_back(self.record, words, self.request.timeout)
             if self.member:
                 self._come_back(key)
             raise Refused(words)
@@ -301,8 +305,9 @@ def _go_back(record: daemon.Record, words: str, seconds: float) -> str:
         return (f"Docker did not start again: {words} What {record.file} said before is not known: mend it, then "
                 f"systemctl restart docker.")
     _restore(record)
-    if not (services.restart_engine(seconds) and _answers(seconds)):
-        return f"Docker did not start again, with the old {record.file} neither: {words} See journalctl -u docker."
+    again = _start_again(seconds)
+    if again:
+        return f"Docker did not start again, with the old {record.file} neither: {again} See journalctl -u docker."
     services.remove(host.PENDING_RESTART)
     if record.before != daemon.NO_FILE:
         services.remove(record.before)  # it is in its place, so nothing is kept twice
@@ -314,6 +319,17 @@ def _restore(record: daemon.Record) -> None:
         services.remove(record.file)
     else:
         services.put_back(record.before, record.file)
+
+
+def _start_again(seconds: float) -> str:
+    """Restart the engine. Returns why it does not answer, in its own words; empty: it does."""
+    since = time.time()
+    status = services.restart_engine(seconds)
+    if status == 0 and _answers(seconds):
+        return ""
+    if status in (0, 124):
+        return f"it did not answer within {seconds:.0f} s."
+    return daemon.engine_words(services.journal(since)) or "it did not say why."
 
 
 def _answers(seconds: float) -> bool:

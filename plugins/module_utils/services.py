@@ -94,14 +94,14 @@ def start_engine(seconds: float) -> bool:
     return host.run(["systemctl", "enable", "--now", UNIT], seconds)[0] == 0
 
 
-def restart_engine(seconds: float) -> bool:
-    """Restart the unit; False: it did not start within the time.
+def restart_engine(seconds: float) -> int:
+    """Restart the unit. Returns the exit status of ``systemctl``; 124: it was not through within the time.
 
     A unit that failed a few times in a row is not started again for a while (``StartLimitBurst``): that is forgotten
     first, for the socket that activates it too.
     """
     host.run(["systemctl", "reset-failed", "docker.socket", UNIT])
-    return host.run(["systemctl", "restart", UNIT], seconds)[0] == 0
+    return host.run(["systemctl", "restart", UNIT], seconds)[0]
 
 
 def journal(since: float) -> list[str]:
@@ -172,6 +172,17 @@ def remove(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
         _settle(os.path.dirname(path))
+
+
+def listens(path: str) -> bool:
+    """Whether somebody listens at this Unix socket. Where it is an engine's that does not run, this starts it."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(3)
+        try:
+            client.connect(path)
+        except OSError:
+            return False
+    return True
 
 
 def speaks_tls(address: str, seconds: float = 3.0) -> bool:

@@ -77,7 +77,7 @@ def apply(engine: Engine, wanted: Wanted, check: bool) -> Outcome:
         if wanted.unlock_key:
             _wait_for_key(engine, old_key, wanted.seconds)
         if wanted.ca:
-            _wait_for_root(engine, wanted.seconds)
+            _wait_for_root(engine, _trust_root(swarm), wanted.seconds)
         after = settings.read(engine.swarm()["Spec"])
     return Outcome(changed, settings.shown(before), settings.shown(after))
 
@@ -89,16 +89,26 @@ def _wait_for_key(engine: Engine, old_key: str, seconds: float) -> None:
         raise NotDone(f"the unlock key is still the old one after {seconds:.0f} s.")
 
 
-def _wait_for_root(engine: Engine, seconds: float) -> None:
-    """Wait until every node has a certificate of the new root."""
-    rotated, swarm = wait_until(engine.swarm, lambda seen: not seen.get("RootRotationInProgress"), seconds)
+def _trust_root(raw: Mapping[str, Any]) -> str:
+    """The root certificate that a swarm trusts; in a node's ``Description``, the one that the node trusts."""
+    return (raw.get("TLSInfo") or {}).get("TrustRoot") or ""
+
+
+def _wait_for_root(engine: Engine, old_root: str, seconds: float) -> None:
+    """Wait until every node has a certificate of a new root: only then does the swarm's root change.
+
+    A manager that is no leader may be a moment behind: that no rotation is under way says nothing by itself.
+    """
+    rotated, swarm = wait_until(
+        engine.swarm, lambda seen: not seen.get("RootRotationInProgress") and _trust_root(seen) != old_root, seconds
+    )
     if rotated:
         return
-    root = (swarm.get("TLSInfo") or {}).get("TrustRoot")
+    # Meanwhile the nodes trust both roots; those that were not told of the new one trust the old alone.
     waiting = []
     for node in engine.nodes():
         description = node.get("Description") or {}
-        if (description.get("TLSInfo") or {}).get("TrustRoot") != root or node["Status"]["State"] != "ready":
+        if _trust_root(description) == old_root or node["Status"]["State"] != "ready":
             waiting.append(f"{description.get('Hostname') or node['ID']} ({node['Status']['State']})")
     raise NotDone(
         f"the new root certificate is not on every node after {seconds:.0f} s; missing: "

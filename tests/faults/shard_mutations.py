@@ -32,13 +32,13 @@ COLUMNS = ("mutations", "seen", "harmless", "silent", "of these, by example")
 
 KEY, CERTIFICATE, ROOTS = state.NODE_KEY, state.NODE_CERTIFICATE, state.ROOT_CERTIFICATES
 LOG, SNAPSHOT, OLD_SNAPSHOT = "log", "newest snapshot", "older snapshot"
-ENGINE, MANAGERS, TASKS, NEXT = state.ENGINE_SETTINGS, state.KNOWN_MANAGERS, "worker/tasks.db", "next segment"
-FILES = (KEY, CERTIFICATE, ROOTS, LOG, SNAPSHOT, OLD_SNAPSHOT, ENGINE, MANAGERS, TASKS, NEXT)
+ENGINE, MANAGERS, TASKS = state.ENGINE_SETTINGS, state.KNOWN_MANAGERS, "worker/tasks.db"
+FILES = (KEY, CERTIFICATE, ROOTS, LOG, SNAPSHOT, OLD_SNAPSHOT, ENGINE, MANAGERS, TASKS)
 # How many bytes are changed, how many cuts are made. Everything the reader does not read costs an engine's start each.
 FLIPS = {KEY: 150, CERTIFICATE: 100, ROOTS: 100, LOG: 500, SNAPSHOT: 150, OLD_SNAPSHOT: 50, ENGINE: 25, MANAGERS: 25,
-         TASKS: 15, NEXT: 5}
+         TASKS: 15}
 CUTS = {KEY: 30, CERTIFICATE: 20, ROOTS: 20, LOG: 60, SNAPSHOT: 30, OLD_SNAPSHOT: 10, ENGINE: 10, MANAGERS: 10,
-        TASKS: 5, NEXT: 2}
+        TASKS: 5}
 # A log that ends between two records is a whole log, only shorter.
 ONLY_A_CHECKSUM = {f"{LOG} cut", f"{LOG} swapped", f"{SNAPSHOT} swapped", f"{TASKS} flipped", f"{TASKS} cut"}
 
@@ -204,5 +204,4 @@ def _paths(files: dict[str, bytes]) -> dict[str, str]:
         LOG: max(path for path in files if path.endswith(".wal")),
         SNAPSHOT: snapshots[0],
         OLD_SNAPSHOT: snapshots[1],
-        NEXT: min(path for path in files if path.endswith(".tmp")),
     }

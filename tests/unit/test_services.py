@@ -21,15 +21,16 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.daemon import Co
 def test_a_process_says_how_it_was_called_and_when_it_started() -> None:
     before = time.time()
     child = subprocess.Popen(["sleep", "60"])
+    after = time.time()
     try:
-        time.sleep(0.1)
+        time.sleep(0.3)
         seen = services.process(child.pid)
     finally:
         child.kill()
         child.wait()
     assert seen is not None
     assert seen.argv == ("sleep", "60")
-    assert abs(seen.started - before) < 0.08  # a clock tick is 0.01 s
+    assert before - 0.1 < seen.started < after + 0.1
     assert services.process(child.pid) is None
 
 
@@ -113,6 +114,17 @@ def test_an_engine_without_validate_is_asked_as_nobody() -> None:
 
 def test_a_program_that_cannot_be_called_says_nothing() -> None:
     assert services.try_config(CommandLine("/nowhere/dockerd"), "{}") is None
+
+
+def test_listens(tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    assert services.listens(path) is False
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+        assert services.listens(path) is True
+    assert os.path.exists(path)
+    assert services.listens(path) is False, "the file stays when nobody listens any more"
 
 
 @pytest.fixture

@@ -91,6 +91,21 @@ def refusal(config: Mapping[str, Any], where: str = DEFAULT_FILE) -> str:
             f"to join a swarm, and a member does not start. Set engine_daemon_config to {{'live-restore': false}}.")
 
 
+def moves_away(config: Mapping[str, Any], root: str) -> str:
+    """Why a member may not get this configuration, or empty.
+
+    A swarm's state lies below ``data-root``: an engine that starts with another one is in no swarm, and has no
+    containers either.
+
+    :param root: the engine's ``DockerRootDir``.
+    """
+    wanted = config.get("data-root")
+    if wanted is None or str(wanted).rstrip("/") == root.rstrip("/"):
+        return ""
+    return (f"data-root would be {wanted}, and it is {root}: on a member that leaves the swarm's state behind. "
+            f"Take the node out of the swarm first, or move the directory by hand while Docker is stopped.")
+
+
 def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """The top-level keys whose values differ, sorted."""
     keys = {*before, *after}

@@ -359,7 +359,7 @@ def _hosts(wanted: Wanted, facts: Mapping[str, HostFacts]) -> Iterator[Finding]:
                 "pending_restart",
                 "warning",
                 f"Docker on {host} waits to be restarted: {item.pending_restart}.",
-                "ansible-playbook quorum.swarm.provision says how; restart managers one at a time.",
+                "ansible-playbook quorum.swarm.restart does it, one host at a time.",
                 host,
             )
     told = [item for item in known.values() if item.answered]
@@ -484,7 +484,7 @@ def _nodes(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host_of: 
                 "Bring it back, then ansible-playbook quorum.swarm.provision",
                 want.host,
             )
-        elif half_joined(item, view):
+        elif half_joined(item):
             yield Finding(
                 "half_joined",
                 "warning",
@@ -558,7 +558,8 @@ def _addresses(
             continue
         own = {address.address: address for address in item.addresses}
         move = (
-            "A manager's address changes by demote, leave and join; ansible-playbook quorum.swarm.provision says how."
+            f"The address of a manager is fixed when it joins. One manager at a time: docker node demote {node.id}, "
+            f"docker swarm leave on {host}, then ansible-playbook quorum.swarm.provision joins it anew."
         )
         if addr not in own:
             yield Finding(

@@ -261,8 +261,8 @@ def _demotion(
     candidates.sort(key=lambda item: (item[1].leader, item[1].id == here, -placed[item[1].zone]))
     for host, node, why in candidates:
         if node.reachable and waiting:
-            held.append(_held("waits_for_managers", f"{host} stays a manager until {', '.join(sorted(waiting))} "
-                                                    f"is a reachable one", ""))
+            held.append(_held("waits_for_managers", f"{host} stays a manager until {' and '.join(sorted(waiting))} "
+                                                    f"can be reached as such", ""))
             continue
         if not quorum.survives_removal(len(voters), len(reachable), node.reachable):
             held.append(_held("would_lose_quorum", f"taking {host} out of the managers would leave "
@@ -297,7 +297,7 @@ def _removals(
 
 
 def _held(identifier: str, fact: str, remedy: str) -> Finding:
-    return Finding(identifier, "warning", fact[:1].upper() + fact[1:] + ".", remedy)
+    return Finding(identifier, "warning", fact + ".", remedy)
 
 
 def apply(nodes: Sequence[Node], step: Step) -> tuple[Node, ...]:
@@ -346,8 +346,7 @@ def whole(nodes: Sequence[Node], orders: Sequence[Order], removals: Sequence[Rem
 
 
 def join(order: Order, node_id: str = "") -> Step:
-    """The step that makes a host a member: always as a worker; drained where a manager is wanted."""
-    availability = "drain" if order.role == "manager" else order.availability
+    """The step that makes a host a member: always as a worker, with its availability from the first moment."""
     return Step("join", order.host, node_id or f"new:{order.host}",
-                "joins as a worker" + (", drained" if availability == "drain" else ""), availability,
+                "joins as a worker" + (", drained" if order.availability == "drain" else ""), order.availability,
                 dict(order.labels))

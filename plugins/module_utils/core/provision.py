@@ -24,6 +24,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import (
     Judgement,
     belongs,
     half_joined,
+    is_foreign,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, Swarm
 
@@ -106,7 +107,9 @@ def to_ask(
 ) -> list[str]:
     """The hosts that have to be asked themselves, in the order of the inventory."""
     if judgement.verdict not in ("absent", "healthy", "degraded"):
-        return []
+        # The probe needs no SDK: where that is all that was missing, it tells that there is no swarm yet.
+        blind = judgement.verdict == "unknown" and any(item.problem == "no_sdk" for item in facts.values())
+        return [node.host for node in wanted.nodes] if blind else []
     sure = {} if engine_check else known(judgement, facts)
     return [node.host for node in wanted.nodes if node.host not in sure]
 
@@ -171,7 +174,9 @@ def decide(
                                  "Bring the host back, or list it under swarm_absent.", host)
                          for host in silent_managers)
         joins, removals = [], []
-        orders = [replace(order, role=matched[order.host].role) for order in orders if order.host in matched]
+        haunted = {host for host, _entry in plan.ghosts(nodes, orders, matched)}
+        orders = [replace(order, role=matched[order.host].role) for order in orders
+                  if order.host in matched and order.host not in haunted]
 
     refusals = inventory.refused(refusals, wanted.allowed)
     if refusals:
@@ -200,7 +205,7 @@ def decide(
     first = plan.whole(state, simulated, removals, here)
     full = plan.whole(state, simulated, removals)
     steps.extend(full.steps)
-    unsettled.extend(full.held)
+    unsettled.extend(item for item in full.held if item.id != "not_ready")  # said above, with what the host says
     hands_over = any(item.id == "acts_here" for item in first.held)
     needs_closer = hands_over or any(step.kind == "leave" for step in full.steps)
 
@@ -208,6 +213,9 @@ def decide(
         after: tuple[Node, ...] = state
         for step in full.steps:
             after = plan.apply(after, step)
+        # A host that joins is taken to be of the leader's platform: the engine tells only when it has joined.
+        leader = view.leader or nodes[0]
+        after = tuple(replace(node, os=node.os or leader.os, arch=node.arch or leader.arch) for node in after)
         homeless = inventory.refused(
             [Finding("homeless_service", "critical",
                      f"Service {service.name} would have no node left that may run it "
@@ -289,19 +297,14 @@ def _host_refusals(
                                  "swarm_allow_blocked_ports"))
         if host in told:
             continue
-        if judgement.view is None:
-            if item.membership.state in ("active", "locked"):
-                found.append(Finding("foreign_host", "critical",
-                                     f"{host} belongs to a swarm (state {item.membership.state}), and no manager of "
-                                     f"this inventory does.", "Correct the inventory, or take the host out of that "
-                                     "swarm: docker swarm leave on the host.", host))
-        elif (belongs(item) and not half_joined(item, judgement.view) and item.membership.node_id
-              and judgement.view.node(item.membership.node_id) is None):
+        if judgement.view is not None and is_foreign(item, judgement.view):
             found.append(Finding("foreign_host", "critical",
                                  f"{host} belongs to another swarm (its node {item.membership.node_id} is not one of "
                                  f"swarm {judgement.view.swarm.id}).",
                                  "Take it out of that swarm first: docker swarm leave on the host, after a look at "
                                  "what runs there.", host))
+    if judgement.view is None:
+        found.extend(_may_belong(wanted, facts))
     for hostname, hosts in sorted(by_hostname.items()):
         if len(hosts) > 1:
             found.append(Finding("duplicate_hostname", "critical",
@@ -317,6 +320,29 @@ def _host_refusals(
                                      "On the clones, stop Docker, move /var/lib/docker/engine-id (or "
                                      "/etc/docker/key.json) and the swarm folder aside, start it.", "",
                                      "swarm_allow_cloned_hosts"))
+    return found
+
+
+def _may_belong(wanted: Wanted, facts: Mapping[str, HostFacts]) -> list[Finding]:
+    """Hosts that may belong to a swarm although no manager does: none is made anew while there is one."""
+    found = []
+    for host, item in sorted(facts.items()):
+        relaxed = "swarm_force" if wanted.node(host) is None and not wanted.force else ""
+        if not item.answered:
+            if wanted.node(host) is None and wanted.force:
+                continue
+            found.append(Finding("host_silent", "critical",
+                                 f"{host} does not answer ({item.why_not}), and may belong to a swarm: none is made "
+                                 f"anew.", "Bring the host back, or take it out of the inventory.", host, relaxed))
+        elif item.engine.installed and not item.engine.answers:
+            found.append(Finding("engine_silent", "critical",
+                                 f"{host} has Docker, which does not answer and may belong to a swarm: none is made "
+                                 f"anew.", "Start it, or take the host out of the inventory.", host))
+        elif belongs(item) and not half_joined(item):
+            found.append(Finding("foreign_host", "critical",
+                                 f"{host} belongs to a swarm (state {item.membership.state}), and no manager of "
+                                 f"this inventory does.", "Correct the inventory, or take the host out of that "
+                                 "swarm: docker swarm leave on the host.", host))
     return found
 
 
@@ -489,8 +515,7 @@ def _joins(
 
 
 def _join(want: WantedNode, addr: str) -> Join:
-    availability = "drain" if want.role == "manager" and want.availability == "drain" else want.availability
-    return Join(want.host, addr, availability, want.listen_addr, want.data_path_addr)
+    return Join(want.host, addr, want.availability, want.listen_addr, want.data_path_addr)
 
 
 def _engines(

@@ -57,18 +57,23 @@ def belongs(facts: HostFacts) -> bool:
     return facts.membership.state not in ("", "inactive")
 
 
-def half_joined(facts: HostFacts, view: View) -> bool:
-    """Whether a join on this host stopped half-way: it waits for a swarm that does not list it."""
-    return facts.membership.state in ("pending", "error") and view.node(facts.membership.node_id) is None
+def half_joined(facts: HostFacts) -> bool:
+    """Whether a join on this host stopped half-way: it waits for a swarm, and no node of any was ever given to it.
+
+    A node ID is the difference to a member that restarted without a manager in reach, which is pending too
+    (seen on Docker 26.1; docs/engine-behaviour.md).
+    """
+    return facts.membership.state in ("pending", "error") and not facts.membership.node_id
 
 
 def is_foreign(facts: HostFacts, view: View) -> bool:
-    """Whether this host is a whole member of some other swarm than the one in ``view``."""
-    return (
-        facts.membership.state in ("active", "locked")
-        and bool(facts.membership.node_id)
-        and view.node(facts.membership.node_id) is None
-    )
+    """Whether this host is a member of some other swarm than the one in ``view``.
+
+    A worker that follows managers of this swarm, and that it does not list any more, was removed: it may join again.
+    """
+    own = facts.membership
+    removed = not own.control and any(view.node(node_id) is not None for node_id, _addr in own.remote_managers)
+    return belongs(facts) and bool(own.node_id) and view.node(own.node_id) is None and not removed
 
 
 def _apart(one: View, first: Node, other: View, second: Node) -> bool:
@@ -147,7 +152,7 @@ def _judge_views(
             degraded = True
             findings.append(Finding("manager_locked", "critical", f"{item.host} is locked.",
                                     "ansible-playbook quorum.swarm.unlock", item.host))
-        elif item.answered and half_joined(item, view):
+        elif item.answered and half_joined(item):
             degraded = True
             findings.append(Finding("half_joined", "warning",
                                     f"A join of {item.host} stopped half-way (state {item.membership.state}).",
@@ -180,21 +185,22 @@ def _judge_blind(
     if locked:
         return Judgement("locked", f"{', '.join(locked)}: locked, and no other manager reads the swarm.",
                          None, tuple(findings))
-    blind = sorted(item.host for item in facts
-                   if item.membership.control and item.membership.state in ("active", "pending", "error"))
-    pending = sorted(item.host for item in facts
-                     if not item.membership.control and item.membership.state in ("pending", "error"))
+    blind = sorted(item.host for item in facts if item.membership.control and item.problem != "unread"
+                   and item.membership.state in ("active", "pending", "error"))
+    pending = sorted(item.host for item in facts if not item.membership.control and half_joined(item))
     if blind:
         return Judgement("no_quorum", f"{', '.join(blind)}: a manager that finds no leader "
                                       f"({len(facts) - len(silent)} of {len(facts)} managers answer).",
                          None, tuple(findings))
-    members = sorted(item.host for item in facts if item.membership.state == "active")
+    members = sorted(item.host for item in facts if belongs(item) and not item.membership.control
+                     and not half_joined(item))
     if members:
         return Judgement("foreign", f"{', '.join(members)}: worker of a swarm whose managers this inventory does "
-                                    f"not name.", None, tuple(findings))
+                                    f"not name, or none of which answers.", None, tuple(findings))
     mute = sorted(item.host for item in facts if item.answered and item.engine.installed and not item.engine.answers)
-    unread = sorted(item.host for item in facts if item.answered and item.problem in ("no_sdk", "timeout")
-                    and not item.membership.state)
+    unread = sorted(item.host for item in facts if item.answered and item.host not in mute
+                    and (item.membership.control or not item.membership.state)
+                    and not (item.problem == "no_engine" and not item.engine.installed))
     if silent or mute or unread:
         why = []
         if silent:
@@ -202,7 +208,7 @@ def _judge_blind(
         if mute:
             why.append(f"Docker does not answer on {', '.join(mute)}")
         if unread:
-            why.append(f"the engine could not be asked on {', '.join(unread)}")
+            why.append(f"the engine could not be asked on {', '.join(unread)} (is the Docker SDK for Python there?)")
         return Judgement("unknown", "No swarm was seen, but " + "; ".join(why) +
                          ": one of them may be a member of it.", None, tuple(findings))
     if pending:

@@ -76,6 +76,14 @@ def test_without_live_restore_nothing_is_refused(config: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize(
+    ("config", "moves"),
+    [({}, False), ({"data-root": "/var/lib/docker/"}, False), ({"data-root": "/srv"}, True), ({"data-root": ""}, True)],
+)
+def test_moves_away(config: dict[str, Any], moves: bool) -> None:
+    assert bool(daemon.moves_away(config, "/var/lib/docker")) is moves
+
+
+@pytest.mark.parametrize(
     ("before", "after", "keys"),
     [
         ({}, {}, []),
@@ -195,7 +203,7 @@ def test_waits(written: float | None, started: float | None, waits: bool) -> Non
 BOOKWORM = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n'
 TRIXIE = 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nVERSION_ID="13"\nID=debian\n'
 FORKY = 'PRETTY_NAME="Debian GNU/Linux forky/sid"\nVERSION_CODENAME=forky\nID=debian\n'
-UBUNTU = "# a comment\nID=ubuntu\nID_LIKE=debian\nVERSION_ID='24.04'\n"
+UBUNTU = "#ID=fedora\nID=ubuntu\nID_LIKE=debian\nVERSION_ID='24.04'\n"
 MINT = "ID=linuxmint\nID_LIKE='ubuntu debian'\n"
 FEDORA = 'ID=fedora\nVERSION_ID=43\nPRETTY_NAME="Fedora Linux 43"\n'
 ALL = ["engine", "docker", "nacl", "cryptography"]

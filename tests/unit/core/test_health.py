@@ -607,6 +607,7 @@ def test_tasks_that_wait_are_told_in_the_words_of_the_scheduler() -> None:
     case.services = [WEB]
     why = "no suitable node (insufficient resources on 2 nodes)"
     case.tasks = [Task(f"t{i}", "web", state="pending", error=why) for i in range(2)]
+    case.tasks += [Task("new", "web", state="pending"), Task("ill", "web", "id-w1", state="running", error="once")]
     assert ids(case) == {("service_waits", "warning")}
     assert one(case, "service_waits").fact == f"2 tasks of the service web wait for a node: {why}."
 
@@ -676,6 +677,15 @@ def test_unlock_key(status: str, expected: set[tuple[str, str]]) -> None:
     case.swarm = replace(case.swarm, spec={"EncryptionConfig": {"AutoLockManagers": True}})
     case.unlock_key = status
     assert ids(case) == expected
+
+
+def test_the_place_of_the_unlock_key_is_named() -> None:
+    case = Case()
+    case.swarm = replace(case.swarm, spec={"EncryptionConfig": {"AutoLockManagers": True}})
+    case.unlock_key = "missing"
+    assert "kept in swarm_controller_dir, which is not set" in one(case, "unlock_key_missing").fact
+    case.wanted = replace(case.wanted, controller_dir="/srv/swarm")
+    assert "kept in /srv/swarm." in one(case, "unlock_key_missing").fact
 
 
 def test_a_status_that_does_not_exist_is_refused() -> None:

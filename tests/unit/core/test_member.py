@@ -29,7 +29,9 @@ WORKER = Certificate("n9", "swarm", False)
 MANAGER = Certificate("n9", "swarm", True)
 
 
-def at(state: str, node_id: str = "", *, control: bool = False, follows: tuple[tuple[str, str], ...] = ()) -> Membership:
+def at(
+    state: str, node_id: str = "", *, control: bool = False, follows: tuple[tuple[str, str], ...] = ()
+) -> Membership:
     return Membership(state=state, node_id=node_id, control=control, remote_managers=follows)
 
 

@@ -105,7 +105,8 @@ def test_what_is_not_declared_is_untouched(names: set[str], rotate_ca: bool) -> 
 
 
 def test_groups_that_the_engine_left_out_are_made() -> None:
-    after = settings.merged({"Name": "default", "Raft": None}, {"autolock": True, "snapshot_interval": 5}, rotate_ca=True)
+    wanted = {"autolock": True, "snapshot_interval": 5}
+    after = settings.merged({"Name": "default", "Raft": None}, wanted, rotate_ca=True)
     assert after == {
         "Name": "default",
         "Raft": {"SnapshotInterval": 5},

@@ -156,8 +156,13 @@ def capture(suite: str) -> tuple[str, dict[str, Any]]:
                       for n in ask(m1, "GET", "/nodes")[1]))  # fmt: skip
     time.sleep(5)
 
+    current = ask(m1, "GET", "/swarm")[1]
+    current["Spec"]["Orchestration"]["TaskHistoryRetentionLimit"] = 4
     m2.kill()
     m3.kill()
+    # While reads are still answered with what was true before, a write already finds nobody to agree to it.
+    write = ask(m1, "POST", f"/swarm/update?version={current['Version']['Index']}", current["Spec"])
+    notes.answer("no_leader_write", write)
     lost = until(lambda: (answer := ask(m1, "GET", "/nodes"))[0] >= 400 and answer)
     notes.answer("no_leader_first", lost)
     notes.answer("no_leader", ask(m1, "GET", "/nodes"))

@@ -26,11 +26,14 @@ class ScriptedEngine:
     """What the engine says of its swarm."""
 
     def __init__(self) -> None:
-        self.info: dict[str, Any] = {"LocalNodeState": "inactive"}
+        self.local: dict[str, Any] = {"LocalNodeState": "inactive"}
         self.others = "reachable"
 
+    def info(self) -> dict[str, Any]:
+        return {"DockerRootDir": "/var/lib/docker", "Swarm": self.local}
+
     def membership(self) -> dict[str, Any]:
-        return engine.membership_facts({"Swarm": self.info})
+        return engine.membership_facts(self.info())
 
     def version(self) -> dict[str, Any]:
         return {"Version": "26.1.5"}
@@ -64,6 +67,7 @@ class Scripted:
         self.started = time.time() - 1000
         self.refuses = ""
         self.starts = True
+        self.status = 1
         self.asked: list[str] = []
         monkeypatch.setattr(daemon_config, "lacking", lambda: [] if self.installed else ["engine"])
         monkeypatch.setattr(daemon_config.daemon, "DEFAULT_FILE", str(self.file))
@@ -82,10 +86,10 @@ class Scripted:
     def _process(self) -> services.Process:
         return services.Process(("dockerd", "--config-file", str(self.file)), self.started)
 
-    def _restart(self, _seconds: float) -> bool:
+    def _restart(self, _seconds: float) -> int:
         self.asked.append("restart")
         self.started = time.time()
-        return self.starts or "late" not in services.read(str(self.file))
+        return 0 if self.starts or "late" not in services.read(str(self.file)) else self.status
 
     def _start(self, _seconds: float) -> bool:
         self.asked.append("start")
@@ -129,7 +133,7 @@ def test_a_host_in_no_swarm_gets_the_file_and_a_restart_once(scripted: Scripted)
 
 @pytest.mark.parametrize("state", ["active", "pending", "error", "locked", "what"])
 def test_a_member_gets_the_file_and_a_note_and_is_never_restarted(scripted: Scripted, state: str) -> None:
-    scripted.engine.info = {"LocalNodeState": state}
+    scripted.engine.local = {"LocalNodeState": state}
     result = ensure(Request(LOCAL), check=False)
     assert (result["changed"], result["restarted"], scripted.asked) == (True, False, [])
     assert scripted.config() == LOCAL
@@ -142,7 +146,7 @@ def test_a_member_gets_the_file_and_a_note_and_is_never_restarted(scripted: Scri
 @pytest.mark.parametrize("state", ["inactive", "active"])
 @pytest.mark.parametrize("restart_members", [False, True])
 def test_check_mode_says_it_and_touches_nothing(scripted: Scripted, state: str, restart_members: bool) -> None:
-    scripted.engine.info = {"LocalNodeState": state}
+    scripted.engine.local = {"LocalNodeState": state}
     scripted.put({"debug": True})
     before = scripted.everything()
     result = ensure(Request(LOCAL, restart_members=restart_members), check=True)
@@ -157,6 +161,14 @@ def test_live_restore_that_is_there_already_is_refused(scripted: Scripted) -> No
     with pytest.raises(Refused, match="swarm mode does not work with it"):
         ensure(Request(), check=False)
     assert ensure(Request({"live-restore": False}), check=False)["restarted"]
+
+
+def test_a_member_keeps_its_data_root(scripted: Scripted) -> None:
+    assert ensure(Request({"data-root": "/srv"}), check=True)["restarted"]
+    scripted.engine.local = {"LocalNodeState": "active", "NodeID": "w1"}
+    with pytest.raises(Refused, match="leaves the swarm's state behind"):
+        ensure(Request({"data-root": "/srv"}), check=False)
+    assert scripted.everything() == {}
 
 
 def test_a_file_that_the_engine_refuses_is_not_written(scripted: Scripted) -> None:
@@ -175,7 +187,7 @@ def test_an_engine_that_does_not_start_gets_its_old_file(
     if old is not None:
         scripted.put(old)
     if member:
-        scripted.engine.info = {"LocalNodeState": "active", "NodeID": "w1"}
+        scripted.engine.local = {"LocalNodeState": "active", "NodeID": "w1"}
     scripted.starts = False
     with pytest.raises(Refused, match=r"failed to start daemon: it is wrong\. The old file is back"):
         ensure(Request({"late": 1}, restart_members=member), check=False)
@@ -183,9 +195,17 @@ def test_an_engine_that_does_not_start_gets_its_old_file(
     assert list(scripted.own.iterdir()) == []
 
 
+def test_an_engine_that_takes_too_long_goes_back_too(scripted: Scripted) -> None:
+    scripted.put({"debug": True})
+    scripted.starts, scripted.status = False, 124
+    with pytest.raises(Refused, match=r"it did not answer within 7 s\. The old file is back"):
+        ensure(Request({"late": 1}, timeout=7), check=False)
+    assert scripted.config() == {"debug": True}
+
+
 def test_the_first_of_several_changes_is_the_way_back(scripted: Scripted) -> None:
     scripted.put({"debug": True})
-    scripted.engine.info = {"LocalNodeState": "active", "NodeID": "w1"}
+    scripted.engine.local = {"LocalNodeState": "active", "NodeID": "w1"}
     ensure(Request(LOCAL), check=False)
     ensure(Request({"late": 1}), check=False)
     scripted.starts = False
@@ -196,7 +216,7 @@ def test_the_first_of_several_changes_is_the_way_back(scripted: Scripted) -> Non
 
 def test_a_change_that_is_wanted_no_more_needs_no_restart(scripted: Scripted) -> None:
     scripted.put({"log-driver": "json-file"})
-    scripted.engine.info = {"LocalNodeState": "active", "NodeID": "w1"}
+    scripted.engine.local = {"LocalNodeState": "active", "NodeID": "w1"}
     ensure(Request(LOCAL), check=False)
     result = ensure(Request({"log-driver": "json-file"}), check=False)
     assert (result["changed"], result["pending_restart"]) == (True, "")
@@ -204,7 +224,7 @@ def test_a_change_that_is_wanted_no_more_needs_no_restart(scripted: Scripted) ->
 
 
 def test_a_restart_by_somebody_else_settles_it(scripted: Scripted) -> None:
-    scripted.engine.info = {"LocalNodeState": "active", "NodeID": "w1"}
+    scripted.engine.local = {"LocalNodeState": "active", "NodeID": "w1"}
     ensure(Request(LOCAL), check=False)
     scripted.started = time.time()
     result = ensure(Request(LOCAL), check=False)
@@ -213,7 +233,7 @@ def test_a_restart_by_somebody_else_settles_it(scripted: Scripted) -> None:
 
 def test_a_file_that_somebody_changed_waits_for_a_restart_where_we_are_asked_about_it(scripted: Scripted) -> None:
     scripted.put(LOCAL, age=0)
-    scripted.engine.info = {"LocalNodeState": "active", "NodeID": "w1"}
+    scripted.engine.local = {"LocalNodeState": "active", "NodeID": "w1"}
     assert ensure(Request(), check=False)["pending_restart"] == ""
     assert "before: unknown" in ensure(Request(LOCAL), check=False)["pending_restart"]
 
@@ -264,7 +284,7 @@ def test_what_still_lacks_after_installing_is_a_failure(scripted: Scripted) -> N
 
 def test_a_restart_of_ours_that_broke_off_goes_back(scripted: Scripted) -> None:
     scripted.put({"debug": True})
-    scripted.engine.info = {"LocalNodeState": "active", "NodeID": "w1"}
+    scripted.engine.local = {"LocalNodeState": "active", "NodeID": "w1"}
     ensure(Request({"late": 1}), check=False)
     scripted.note.write_text(scripted.note.read_text().replace("pending:", "restarting:"))
     scripted.stopped = "docker.service is failed (failed)."
@@ -278,7 +298,7 @@ def test_a_restart_of_ours_that_broke_off_goes_back(scripted: Scripted) -> None:
 def test_a_manager_is_restarted_only_when_the_swarm_can_bear_it(
     scripted: Scripted, others: str, restarted: bool
 ) -> None:
-    scripted.engine.info = {"LocalNodeState": "active", "NodeID": "m1", "ControlAvailable": True}
+    scripted.engine.local = {"LocalNodeState": "active", "NodeID": "m1", "ControlAvailable": True}
     scripted.engine.others = others
     ensure(Request(LOCAL), check=False)
     request = Request(restart_members=True, timeout=0.1)

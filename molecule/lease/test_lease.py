@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two runs at once, a lease that somebody left behind, and runs that were killed: the swarm ends as it is wanted."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.lab.lab import Lab
+from tests.testinfra.playbooks import Operator
+from tests.testinfra.swarms import assert_swarm, assert_unchanged, by_hostname, host, settled
+
+MANAGERS = ["m1", "m2", "m3", "m4", "m5"]
+WORKERS = ["w1", "w2"]
+LABEL = "quorum.swarm/lease"
+
+_SET_LABEL = """
+import docker, json, sys
+client = docker.APIClient()
+swarm = client.inspect_swarm()
+spec = swarm["Spec"]
+spec["Labels"] = {**(spec.get("Labels") or {}), sys.argv[1]: sys.argv[2]}
+client.update_swarm(swarm["Version"]["Index"], swarm_spec=spec)
+"""
+
+
+def leave_lease(lab: Lab, owner: str, *, seconds: float) -> None:
+    """Somebody holds the swarm's lease for so many seconds from now."""
+    lease = json.dumps({"owner": owner, "purpose": "provision", "expires": time.time() + seconds})
+    lab.node("m1").run(["python3", "-c", _SET_LABEL, LABEL, lease])
+
+
+def test_two_runs_that_start_together_make_one_swarm(lab: Lab, operator: Operator) -> None:
+    both = [operator.start("provision", lab.inventory) for _ in range(2)]
+    first, second = (run.wait() for run in both)
+    assert first.ok, first
+    assert second.ok, second
+    assert_swarm(lab, MANAGERS, WORKERS)
+    assert not operator.provision(lab.inventory).changed
+
+
+def test_a_lease_that_is_held_is_respected(lab: Lab, operator: Operator) -> None:
+    operator.provision(lab.inventory)
+    lab.node("m1").run("docker node update --availability drain w1")
+    leave_lease(lab, "ops@bastion", seconds=3600)
+    before = settled(lab)
+    run = operator.run("provision", lab.inventory, swarm_lease_wait=2)
+    assert not run.ok, run
+    assert "ops@bastion is changing this swarm (provision)" in run.failures, run
+    assert_unchanged(lab, before)
+
+
+def test_a_lease_that_has_expired_is_taken_over_and_reported(lab: Lab, operator: Operator) -> None:
+    operator.provision(lab.inventory)
+    lab.node("m1").run("docker node update --availability drain w1")
+    leave_lease(lab, "ops@bastion", seconds=-60)
+    run = operator.provision(lab.inventory)
+    assert "ops@bastion" in run.output, run
+    assert_swarm(lab, MANAGERS, WORKERS)
+
+
+@pytest.mark.parametrize(
+    ("task", "delay"),
+    [("Make the swarm", 0.5), ("Join", 0.7), ("Place", 0.7), ("Place", 2.5)],
+)
+def test_the_next_run_finishes_what_a_killed_one_began(lab: Lab, operator: Operator, task: str, delay: float) -> None:
+    lab.reset()
+    killed = operator.start("provision", lab.inventory)
+    killed.wait_for(lambda output: f"TASK [quorum.swarm.cluster : {task}]" in output)
+    time.sleep(delay)
+    assert killed.alive, "it ended before it could be killed"
+    killed.kill()
+    began = time.monotonic()
+    operator.provision(lab.inventory)
+    # The lease of a run that is known to be dead is not waited for.
+    assert time.monotonic() - began < 150
+    assert_swarm(lab, MANAGERS, WORKERS)
+    assert {node.hostname for node in by_hostname(host(lab, "m1")).values()} == {*MANAGERS, *WORKERS}
+    assert not operator.provision(lab.inventory).changed
