@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,9 +18,15 @@ from tests.testinfra.playbooks import Operator  # noqa: E402
 
 
 @pytest.fixture(scope="session")
-def lab() -> Lab:
-    """The lab that the scenarios share. QS_SCENARIO_LAB names another one that is up."""
-    return Lab.open(os.environ.get("QS_SCENARIO_LAB", "molecule"))
+def lab_name() -> str:
+    """The name of the lab that the scenarios share. QS_SCENARIO_LAB names another one that is up."""
+    return os.environ.get("QS_SCENARIO_LAB", "molecule")
+
+
+@pytest.fixture(scope="session")
+def lab(lab_name: str) -> Lab:
+    """The lab that the scenarios share."""
+    return Lab.open(lab_name)
 
 
 @pytest.fixture(scope="session")
@@ -40,10 +45,3 @@ def operator(folder: Path) -> Operator:
 def inventories(lab: Lab, folder: Path) -> Inventories:
     """Where inventories come from."""
     return Inventories(lab, folder)
-
-
-@pytest.fixture
-def broken(lab: Lab) -> Iterator[Lab]:
-    """The lab, for a test that breaks it: afterwards all nodes are back to an engine without a swarm."""
-    yield lab
-    lab.reset()

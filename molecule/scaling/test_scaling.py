@@ -28,16 +28,21 @@ Given = Callable[..., Path]
 def given(lab: Lab, operator: Operator, inventories: Inventories) -> Given:
     """Bring the swarm to where a test begins, with the workload on every worker."""
 
-    def make(managers: list[str], workers: list[str]) -> Path:
+    def make(managers: list[str], workers: list[str], **zones: str) -> Path:
         names = {node.name for node in lab.nodes}
         there = _members(lab)
         gone = sorted((names & there) - {*managers, *workers})
-        wanted = inventories.write(managers, workers, gone)
+        wanted = inventories.write(managers, workers, gone, hosts=in_zones(**zones))
         operator.provision(wanted)
         lab.workload_up(managers[0])
         return wanted
 
     return make
+
+
+def in_zones(**zones: str) -> dict[str, dict[str, str]]:
+    """Host variables for inventories."""
+    return {name: {"swarm_zone": zone} for name, zone in zones.items()}
 
 
 def _members(lab: Lab) -> set[str]:
@@ -73,7 +78,7 @@ def test_three_managers_become_five_then_seven_then_three(
 
     seven, zones = [*five, "w2", "s1"], {"w2": "c", "s1": "a"}
     with served(lab, ["w1"]):
-        wanted = inventories.write(seven, ["w1"], hosts={name: {"swarm_zone": zone} for name, zone in zones.items()})
+        wanted = inventories.write(seven, ["w1"], hosts=in_zones(**zones))
         operator.provision(wanted)
     assert_swarm(lab, seven, ["w1"], zones)
     assert not operator.provision(wanted).changed
@@ -100,12 +105,12 @@ def test_the_leader_is_replaced(lab: Lab, operator: Operator, inventories: Inven
     given(["m1", "m2", "m3"], ["w1", "m4"])
     old = leader(lab, "m1")
     stay = [name for name in ("m1", "m2", "m3") if name != old]
-    hosts = {"m5": {"swarm_zone": lab.node(old).zone}}
+    zone = str(lab.node(old).zone)
     with served(lab, ["w1", "m4"]):
-        run = operator.provision(inventories.write([*stay, "m5"], ["w1", "m4"], absent=[old], hosts=hosts))
+        run = operator.provision(inventories.write([*stay, "m5"], ["w1", "m4"], absent=[old], hosts=in_zones(m5=zone)))
     kinds = [(kind, name) for kind, name, _ in run.plan]
     assert kinds.index(("promote", "m5")) < kinds.index(("demote", old))
-    assert_swarm(lab, [*stay, "m5"], ["w1", "m4"], {"m5": str(lab.node(old).zone)})
+    assert_swarm(lab, [*stay, "m5"], ["w1", "m4"], {"m5": zone})
 
 
 def test_a_manager_moves_to_another_zone_and_nothing_else_happens(
@@ -114,7 +119,7 @@ def test_a_manager_moves_to_another_zone_and_nothing_else_happens(
     given(["m1", "m2", "m3"], ["w1", "m4"])
     before = members(host(lab, "m1"))
     with served(lab, ["w1", "m4"]):
-        run = operator.provision(inventories.write(["m1", "m2", "m3"], ["w1", "m4"], hosts={"m3": {"swarm_zone": "d"}}))
+        run = operator.provision(inventories.write(["m1", "m2", "m3"], ["w1", "m4"], hosts=in_zones(m3="d")))
     assert run.plan == [("update", "m3", "label zone=d")]
     assert_swarm(lab, ["m1", "m2", "m3"], ["w1", "m4"], {"m3": "d"})
     after = members(host(lab, "m1"))
@@ -124,7 +129,7 @@ def test_a_manager_moves_to_another_zone_and_nothing_else_happens(
 def test_workers_come_and_go(lab: Lab, operator: Operator, inventories: Inventories, given: Given) -> None:
     given(["m1", "m2", "m3"], ["w1", "m4"])
     with served(lab, ["w1"]):
-        operator.provision(inventories.write(["m1", "m2", "m3"], ["w1", "w2", "s1"], absent=["m4"], hosts={"s1": {"swarm_zone": "c"}}))
+        operator.provision(inventories.write(["m1", "m2", "m3"], ["w1", "w2", "s1"], absent=["m4"], hosts=in_zones(s1="c")))
     assert_swarm(lab, ["m1", "m2", "m3"], ["w1", "w2", "s1"], {"s1": "c"})
     with served(lab, ["w1"]):
         gone = inventories.write(["m1", "m2", "m3"], ["w1"], absent=["w2", "s1", "m4"])
@@ -152,7 +157,7 @@ def test_hosts_that_are_gone_for_good(lab: Lab, operator: Operator, inventories:
     lab.node("m3").kill()
     lab.node("w2").kill()
     try:
-        wanted = inventories.write(["m1", "m2", "m4"], ["w1"], absent=["m3", "w2"], hosts={"m4": {"swarm_zone": "c"}})
+        wanted = inventories.write(["m1", "m2", "m4"], ["w1"], absent=["m3", "w2"], hosts=in_zones(m4="c"))
         eventually(lambda: {n.hostname for n in members(host(lab, "m1")) if n.state == "down"} == {"m3", "w2"}, "down")
         eventually(lambda: by_hostname(host(lab, "m1"))["m3"].reachability == "unreachable", "m3 is unreachable")
         before = look(lab)
@@ -170,7 +175,7 @@ def test_hosts_that_are_gone_for_good(lab: Lab, operator: Operator, inventories:
 
 
 def test_what_would_cost_the_quorum_is_refused(lab: Lab, operator: Operator, inventories: Inventories, given: Given) -> None:
-    given(["m1", "m2", "m4"], ["w1"])
+    given(["m1", "m2", "m4"], ["w1"], m4="c")
     lab.node("m4").kill()
     try:
         eventually(lambda: by_hostname(host(lab, "m1"))["m4"].reachability == "unreachable", "m4 is unreachable")

@@ -62,7 +62,7 @@ class ActionModule(ActionBase):
             "init_labels": labels,
             "joins": [asdict(join) for join in decision.joins],
             "orders": [asdict(order) for order in decision.orders],
-            "removals": [{"host": item.host, "node_id": item.node_id, "live": item.live} for item in decision.removals],
+            "removals": [asdict(item) for item in decision.removals],
             "settings": dict(decision.settings),
             "actor": decision.actor,
             "closer": decision.closer,

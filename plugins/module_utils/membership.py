@@ -28,7 +28,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     wait_until,
 )
 
-DEMOTION = 20.0
+DEMOTION = 60.0
 """Seconds that a demoted manager is given to become a worker in its own eyes. One or two are usual."""
 JOIN_CALL = 30.0
 """Seconds for the call that joins: the engine answers after 20 s at the latest."""
@@ -284,23 +284,28 @@ def _join_by(engine: Engine, wanted: Join, addr: str, seconds: float) -> str:
     return f"the join did not get further than '{seen['state']}': {seen['error'] or 'no reason given'}."
 
 
-def leave(engine: Engine, force: bool, seconds: float, check: bool) -> Outcome:
+def leave(
+    engine: Engine, force: bool, seconds: float, check: bool, known_nodes: Sequence[str] | None = None
+) -> Outcome:
     """Make this host a member of no swarm.
 
     :param force: also where it is a manager, as long as the others keep their quorum, or it is the only one.
+    :param known_nodes: the IDs of all nodes that its swarm lists. A host whose node is not among them was taken out of
+        the swarm: it is no voter any more, whatever it thinks itself to be, and leaves without further ado.
     :raises Refused: it is a manager, and must not.
     """
     here = look(engine)
     now = here.membership
     if now.state in ("", "inactive"):
         return _outcome(False, here, here)
-    if here.is_manager and not force and not _wanted_manager(engine, now.node_id):
+    taken_out = bool(known_nodes) and now.node_id not in (known_nodes or ())
+    if here.is_manager and not taken_out and not force and not _wanted_manager(engine, now.node_id):
         # A manager that was demoted a moment ago still reads as one until it has its worker's certificate.
         _unused, here = wait_until(lambda: look(engine), lambda seen: not seen.is_manager, DEMOTION)
         now = here.membership
     is_manager = here.is_manager
-    by_force = is_manager or now.state != "active"
-    if is_manager:
+    by_force = is_manager or taken_out or now.state != "active"
+    if is_manager and not taken_out:
         _guard_manager(engine, here, force, check)
     if check:
         return Outcome(True, now.state, "inactive")

@@ -77,7 +77,7 @@ def apply(engine: Engine, wanted: Wanted, check: bool) -> Outcome:
         if wanted.unlock_key:
             _wait_for_key(engine, old_key, wanted.seconds)
         if wanted.ca:
-            _wait_for_root(engine, _trust_root(swarm), wanted.seconds)
+            _wait_for_root(engine, _tls(swarm, "TrustRoot"), wanted.seconds)
         after = settings.read(engine.swarm()["Spec"])
     return Outcome(changed, settings.shown(before), settings.shown(after))
 
@@ -89,9 +89,9 @@ def _wait_for_key(engine: Engine, old_key: str, seconds: float) -> None:
         raise NotDone(f"the unlock key is still the old one after {seconds:.0f} s.")
 
 
-def _trust_root(raw: Mapping[str, Any]) -> str:
-    """The root certificate that a swarm trusts; in a node's ``Description``, the one that the node trusts."""
-    return (raw.get("TLSInfo") or {}).get("TrustRoot") or ""
+def _tls(raw: Mapping[str, Any], field: str) -> str:
+    """A field of the ``TLSInfo`` of the swarm or of a node's ``Description``."""
+    return (raw.get("TLSInfo") or {}).get(field) or ""
 
 
 def _wait_for_root(engine: Engine, old_root: str, seconds: float) -> None:
@@ -100,18 +100,21 @@ def _wait_for_root(engine: Engine, old_root: str, seconds: float) -> None:
     A manager that is no leader may be a moment behind: that no rotation is under way says nothing by itself.
     """
     rotated, swarm = wait_until(
-        engine.swarm, lambda seen: not seen.get("RootRotationInProgress") and _trust_root(seen) != old_root, seconds
+        engine.swarm,
+        lambda seen: not seen.get("RootRotationInProgress") and _tls(seen, "TrustRoot") != old_root,
+        seconds,
     )
     if rotated:
         return
-    # Meanwhile the nodes trust both roots; those that were not told of the new one trust the old alone.
+    # The swarm's issuer is the new one from the beginning of the rotation, a node's when it has its new certificate.
+    issuer = _tls(swarm, "CertIssuerPublicKey")
     waiting = []
     for node in engine.nodes():
         description = node.get("Description") or {}
-        if _trust_root(description) == old_root or node["Status"]["State"] != "ready":
+        if _tls(description, "CertIssuerPublicKey") != issuer:
             waiting.append(f"{description.get('Hostname') or node['ID']} ({node['Status']['State']})")
     raise NotDone(
         f"the new root certificate is not on every node after {seconds:.0f} s; missing: "
-        f"{', '.join(sorted(waiting)) or 'unknown'}. The rotation goes on. "
-        "A node that is down stops it: bring it back, or remove its entry; then run this again."
+        f"{', '.join(sorted(waiting)) or 'unknown'}. The rotation goes on by "
+        "itself. A node that is down stops it: bring it back, or remove its entry."
     )

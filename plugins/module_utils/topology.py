@@ -120,7 +120,8 @@ class Topology:
         for step in steps:
             if step.kind == "promote":
                 self._wait_idle(step)
-        living = {node.id for node in plan.match(outcome.nodes, self.orders).values()}
+        hosts = [*self.orders, *(removal for removal in self.removals if removal.live and not removal.left)]
+        living = {node.id for node in plan.match(outcome.nodes, hosts).values()}
         for step in steps:
             if step.kind == "update":
                 self._update(step)

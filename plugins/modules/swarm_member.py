@@ -94,6 +94,8 @@ options:
     description:
       - The IDs of all nodes that the swarm lists. Required with O(state=joined).
       - A host whose node ID is among them is a member. Any other node belongs elsewhere.
+      - With O(state=absent), a host whose node ID is not among them was taken out of the swarm. It is no voter any more,
+        so it leaves although it may think itself a manager.
     type: list
     elements: str
   return_worker_token:
@@ -175,7 +177,7 @@ def act(module: AnsibleModule, engine: Engine) -> membership.Outcome:
     """Do what the options say."""
     params, check = module.params, module.check_mode
     if params["state"] == "absent":
-        return membership.leave(engine, params["force"], params["timeout"], check)
+        return membership.leave(engine, params["force"], params["timeout"], check, params["known_nodes"])
     if params["state"] == "joined":
         return membership.join(engine, membership.Join.of_params(params), check)
     return membership.initialize(engine, membership.init_body(params), params["timeout"], check)

@@ -39,8 +39,9 @@ FLIPS = {KEY: 150, CERTIFICATE: 100, ROOTS: 100, LOG: 500, SNAPSHOT: 150, OLD_SN
          TASKS: 15}
 CUTS = {KEY: 30, CERTIFICATE: 20, ROOTS: 20, LOG: 60, SNAPSHOT: 30, OLD_SNAPSHOT: 10, ENGINE: 10, MANAGERS: 10,
         TASKS: 5}
-# A log that ends between two records is a whole log, only shorter.
-ONLY_A_CHECKSUM = {f"{LOG} cut", f"{LOG} swapped", f"{SNAPSHOT} swapped", f"{TASKS} flipped", f"{TASKS} cut"}
+# A log that ends between two records is a whole log, only shorter. An address that became another address is one.
+# tasks.db is not the swarm's, but this node's own list of tasks: without it the engine starts, and makes a new one.
+ONLY_A_CHECKSUM = {f"{LOG} cut", f"{LOG} swapped", f"{ENGINE} flipped", f"{TASKS} flipped", f"{TASKS} cut"}
 
 _BASE = "/var/lib/docker/swarm.base"
 _SEGMENT_BYTES = 64_000_000

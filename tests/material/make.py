@@ -50,10 +50,17 @@ print(json.dumps({path: ask("GET", "/" + path) for path in (
 CHURN = _ASK + """
 import os
 times, size, until = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-for turn in range(times):
+def relabel(turn):
     node = ask("GET", "/nodes/" + ask("GET", "/info")["Swarm"]["NodeID"])
     node["Spec"].setdefault("Labels", {})["churn"] = (str(turn) + "x" * size)[:size]
-    ask("POST", f"/nodes/{node['ID']}/update?version={node['Version']['Index']}", node["Spec"])
+    try:
+        ask("POST", f"/nodes/{node['ID']}/update?version={node['Version']['Index']}", node["Spec"])
+    except SystemExit as refusal:
+        if "out of sequence" not in str(refusal):
+            raise
+        relabel(turn)
+for turn in range(times):
+    relabel(turn)
     if until and any(name.startswith(until) for name in os.listdir("/var/lib/docker/swarm/raft/wal-v3-encrypted")):
         break
 """

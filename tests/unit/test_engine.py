@@ -163,7 +163,7 @@ def test_scrubbing_leaves_the_rest(script: Script) -> None:
 
 
 def test_facts_carry_no_secret() -> None:
-    raw = {
+    raw: dict[str, Any] = {
         "ID": "s",
         "Version": {"Index": 1},
         "JoinTokens": {"Worker": TOKEN, "Manager": TOKEN},

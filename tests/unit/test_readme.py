@@ -187,15 +187,14 @@ HOSTS_AND_SWARM = {
                    seen={"m2": {"swarm": Swarm("swarm-1"), "nodes": (voter("m1", reachability="unreachable"),
                                                                      voter("m2", leader=True), voter("m3"))}}),
     "unknown": World(seen=GONE),
-    "unlisted_manager": World(("m1", "m2", "m3"), (), nodes=(*SWARM[:3], voter("m4", labels={}, hostname="old4"))),
+    "unlisted_manager": World(("m1", "m2", "m3"), (), nodes=(*SWARM[:3], voter("m4", labels={}))),
 }
 
 UNFINISHED = {
     "host_silent": World(nodes=SWARM[:3], seen={"w1": SILENT}),
     "not_ready": World(nodes=(*SWARM[:3], worker("w1", state="down")), seen={"w1": SILENT}),
     "waits_for_managers": World(("m1", "m2", "m4"), ("m3",), nodes=(*SWARM[:3], worker("m4", state="down")),
-                                hosts={"m4": {"swarm_zone": "c"}},
-                                shared={"swarm_allow_too_few_zones": True}, seen={"m4": SILENT}),
+                                hosts={"m4": {"swarm_zone": "c"}}),
 }
 
 
@@ -207,3 +206,234 @@ def row(finding: Finding) -> tuple[str, str, str]:
     """As it stands in the README."""
     message = replace(finding, relaxed_by="").sentence()
     return f"`{finding.id}`", message, f"`{finding.relaxed_by}`" if finding.relaxed_by else "none"
+
+
+def refusal_cases(world: World, identifier: str) -> list[Finding]:
+    return [finding for finding in refused(world) if finding.id == identifier]
+
+
+def tables(heading: str) -> list[tuple[str, ...]]:
+    """The rows of the table under a heading of the README, without its first two lines."""
+    section = re.split(r"^#+ ", README.split(f" {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    return [tuple(cell.strip() for cell in line.strip("|").split(" | ")) for line in rows[2:]]
+
+
+def expected(worlds: Mapping[str, World]) -> list[tuple[str, str, str]]:
+    rows = []
+    for identifier, world in worlds.items():
+        found = refusal_cases(world, identifier)
+        assert found, f"{identifier} was not provoked; what was: {[item.id for item in refused(world)]}"
+        rows.append(row(found[0]))
+    return rows
+
+
+def markdown(rows: Iterable[Sequence[str]]) -> str:
+    """What to paste into the README."""
+    return "\n" + "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
+
+
+def ids_in(source: Path, severities: set[str]) -> set[str]:
+    """The identifiers of findings of these severities that a file makes."""
+    found = set()
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding":
+            first, second = (getattr(argument, "value", None) for argument in node.args[:2])
+            if isinstance(first, str) and second in severities:
+                found.add(first)
+    return found
+
+
+def held_ids() -> set[str]:
+    """The identifiers of what the planner holds back."""
+    tree = ast.parse((CORE / "plan.py").read_text())
+    return {str(node.args[0].value) for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_held"
+            and isinstance(node.args[0], ast.Constant)}
+
+
+# -- refusals --------------------------------------------------------------------------------------------------------
+
+
+def test_every_refusal_of_the_source_has_a_case_here() -> None:
+    inventory_alone = ids_in(CORE / "inventory.py", {"critical"}) - {
+        "address_not_on_host", "ambiguous_address", "dynamic_address", "no_advertise_addr"}  # said of a host's addresses
+    assert inventory_alone == set(INVENTORY_ALONE)
+    verdicts = set(verdict.VERDICTS) - {"absent", "healthy", "degraded"}
+    critical = set().union(*(ids_in(CORE / name, {"critical"}) for name in ("inventory.py", "provision.py", "verdict.py")))
+    assert critical | verdicts == set(INVENTORY_ALONE) | set(HOSTS_AND_SWARM)
+    assert ids_in(ROOT / "plugins" / "action" / "swarm_guard.py", {"critical"}) == {"limit"}
+
+
+def test_what_the_inventory_alone_gives_reason_to_refuse(tmp_path: Path) -> None:
+    rows = expected(INVENTORY_ALONE)
+    message = limit(tmp_path)
+    before, allowed = message.removeprefix("Refused, and nothing was changed. ").rsplit(" (-e ", 1)
+    rows.append(("`limit`", before, f"`{allowed.split('=')[0]}`"))
+    assert sorted(tables("The inventory, before any host is asked")) == sorted(rows), markdown(sorted(rows))
+
+
+def test_what_hosts_and_the_swarm_give_reason_to_refuse() -> None:
+    rows = expected(HOSTS_AND_SWARM)
+    assert sorted(tables("The hosts and the swarm, before anything is changed")) == sorted(rows), markdown(sorted(rows))
+
+
+def test_every_allowance_stands_beside_a_refusal() -> None:
+    named = {cell[2].strip("`") for heading in ("The inventory, before any host is asked",
+                                                "The hosts and the swarm, before anything is changed")
+             for cell in tables(heading)}
+    # Not of provision: it lets a restart of Docker pass, in a swarm of one or two managers.
+    assert set(inventory.ALLOWANCES) - {restart.ALLOW} <= named
+    assert named <= set(inventory.ALLOWANCES) | {"swarm_force", "none"}
+
+
+@pytest.mark.parametrize("identifier", [*INVENTORY_ALONE, *HOSTS_AND_SWARM])
+def test_what_is_allowed_passes(identifier: str) -> None:
+    """The variable that a message names really lets it pass, and no other variable is needed."""
+    world = {**INVENTORY_ALONE, **HOSTS_AND_SWARM}[identifier]
+    (finding,) = refusal_cases(world, identifier)[:1]
+    if not finding.relaxed_by:
+        pytest.skip("none lets it pass")
+    allowed = replace(world, shared={**world.shared, finding.relaxed_by: "true"})
+    left = inventory.refused([*allowed.examined(), *allowed.decided().refusals], allowed.wanted().allowed)
+    assert identifier not in [item.id for item in left]
+
+
+# -- what a run leaves undone, and what is refused at the moment of acting ---------------------------------------------
+
+
+def unfinished_rows() -> list[tuple[str, str]]:
+    rows = []
+    for identifier, world in UNFINISHED.items():
+        found = [item for item in world.decided().unsettled if item.id == identifier]
+        assert found, f"{identifier}: {world.decided()}"
+        rows.append((f"`{identifier}`", found[0].sentence()))
+    lost = plan.next_steps((voter("m1", leader=True), voter("m2", reachability="unreachable")), ())
+    # m2 shall be a worker; m3, which the inventory does not list, is dead and still counts.
+    stuck = plan.whole((voter("m1", leader=True), voter("m2"), voter("m3", reachability="unreachable", state="down")),
+                       [plan.Order("m1", "manager", "drain", labels("m1")), plan.Order("m2", "worker", "drain", labels("m2"))])
+    rows += [(f"`{item.id}`", item.sentence()) for item in (*lost.held, *stuck.held)]
+    return rows
+
+
+def test_what_a_run_leaves_undone() -> None:
+    rows = unfinished_rows()
+    ids = {cells[0].strip("`") for cells in rows}
+    assert ids == held_ids() - NEVER_SHOWN | ids_in(CORE / "provision.py", {"warning"}) - {"fixed_at_init"}
+    assert sorted(tables("What a run leaves undone")) == sorted(rows), markdown(sorted(rows))
+
+
+def acting() -> dict[str, str]:
+    """What modules refuse when they act, by what was asked for."""
+    three, two = SWARM[:3], SWARM[:2]
+    here = Membership("active", "node-m1", control=True)
+    broken = (*two, voter("m3", reachability="unreachable"))
+    return {
+        "restarting Docker on a manager while another is away": restart.refusal(here, broken),
+        "restarting Docker on one of two managers": restart.refusal(here, two),
+        "the same, autolocked": restart.refusal(here, two, autolock=True),
+        "restarting Docker on a manager of a swarm without quorum": restart.refusal(
+            replace(here, error="The swarm does not have a leader"), three),
+        "a manager that leaves by force": member.why_no_leave(broken, "node-m1"),
+    }
+
+
+def test_what_is_refused_at_the_moment_of_acting() -> None:
+    rows = sorted(acting().items())
+    assert all(message for _asked, message in rows)
+    assert sorted(tables("At the moment of acting")) == rows, markdown(rows)
+
+
+def bad_values() -> list[str]:
+    found = []
+    for name, value in (("m1", {"swarm_advertise_addr": "192.0.2.1:2377"}), ("m1", {"swarm_advertise_cidr": "192.0.2.0/99"}),
+                        ("w1", {"swarm_availability": "maybe"}), ("w1", {"swarm_labels": {LABEL_HOST: "x"}})):
+        with pytest.raises(coerce.BadValue) as caught:
+            World(hosts={name: value}).wanted()
+        found.append(str(caught.value))
+    for name, text in (("swarm_autolock", "maybe"), ("swarm_cert_expiry", "90 days"), ("swarm_cert_expiry", "30m"),
+                       ("swarm_snapshot_interval", "0")):
+        with pytest.raises(coerce.BadValue) as caught:
+            World(shared={name: text}).wanted()
+        found.append(str(caught.value))
+    for variables in ({"m1": {"swarm_autolock": True}, "m2": {}}, {"m1": {"swarm_allow_everything": True}}):
+        with pytest.raises(AnsibleActionFail) as failed:
+            controller.wanted_of({"groups": {"swarm_managers": list(variables)}, "hostvars": variables})
+        found.append(str(failed.value).split(" Known are ")[0])
+    with pytest.raises(AnsibleActionFail) as failed:
+        controller_dir.prepare("/proc/swarm")
+    found.append(str(failed.value))
+    return found
+
+
+def test_what_cannot_be_read() -> None:
+    rows = [(message,) for message in bad_values()]
+    assert sorted(tables("What cannot be read")) == sorted(rows), markdown(sorted(rows))
+
+
+# -- playbooks, variables, inventories ---------------------------------------------------------------------------------
+
+
+def test_every_playbook_has_a_line_and_no_other() -> None:
+    named = {cells[0].strip("`").removeprefix("quorum.swarm.") for cells in tables("The playbooks")}
+    assert named == {path.stem for path in (ROOT / "playbooks").glob("*.yml")}
+
+
+def test_every_playbook_that_a_message_sends_to_exists_or_is_announced() -> None:
+    """Remedies name playbooks of later releases, too: the README says which."""
+    here = {path.stem for path in (ROOT / "playbooks").glob("*.yml")}
+    sources = [path for folder in ("plugins", "roles", "playbooks") for path in (ROOT / folder).rglob("*.*") if path.is_file()
+               and path.suffix in (".py", ".yml", ".md")]
+    sent = set().union(*(re.findall(r"ansible-playbook (?:-i INVENTORY )?quorum\.swarm\.([a-z]+)", path.read_text())
+                         for path in sources)) | {name.split(".")[-1] for name in verdict.NEXT_PLAYBOOK.values()}
+    later = set(re.findall(r"`quorum\.swarm\.([a-z]+)`", README.split("## Not there yet\n")[1].split("\n## ")[0]))
+    assert sent - here <= later
+    assert not later & here
+
+
+def role_defaults() -> set[str]:
+    return {str(name) for path in ROOT.glob("roles/*/defaults/main.yml") for name in yaml.safe_load(path.read_text()) or {}}
+
+
+def known_variables() -> set[str]:
+    return {*controller.HOST_VARS, *controller.SHARED_VARS, *role_defaults()}
+
+
+def test_every_variable_is_named() -> None:
+    missing = [name for name in sorted(known_variables()) if f"`{name}`" not in README]
+    assert missing == []
+
+
+def test_no_other_variable_is_named() -> None:
+    named = set(re.findall(r"`(swarm_[a-z_]+|engine_[a-z_]+)`", README))
+    modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
+    identifiers = {*INVENTORY_ALONE, *HOSTS_AND_SWARM, *UNFINISHED}
+    assert named - known_variables() - modules - identifiers - set(inventory.GROUPS) == set()
+
+
+EXAMPLES = [text for text in re.findall(r"^```yaml\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)]
+INVENTORIES = [text for text in EXAMPLES if "swarm_managers:" in text]
+
+
+@pytest.mark.parametrize("text", EXAMPLES, ids=lambda text: text.split(":")[0])
+def test_every_example_is_yaml(text: str) -> None:
+    assert yaml.safe_load(text)
+
+
+@pytest.mark.parametrize("number", range(len(INVENTORIES)))
+def test_every_inventory_passes(number: int, tmp_path: Path) -> None:
+    (tmp_path / "inventory.yml").write_text(INVENTORIES[number])
+    done = subprocess.run([str(BIN / "ansible-inventory"), "-i", "inventory.yml", "--list"],
+                          cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=True)
+    told = json.loads(done.stdout)
+    groups = {name: told.get(name, {}).get("hosts", []) for name in inventory.GROUPS}
+    hostvars = {host: told["_meta"]["hostvars"].get(host, {}) for hosts in groups.values() for host in hosts}
+    wanted = controller.wanted_of({"groups": groups, "hostvars": hostvars})
+    assert wanted.managers
+    assert inventory.refused(inventory.examine(groups, wanted), wanted.allowed) == []
+    ours = {name for variables in hostvars.values() for name in variables if name.startswith(("swarm_", "engine_"))}
+    assert ours <= known_variables()
+
+
+def test_there_are_inventories_to_look_at() -> None:
+    assert len(INVENTORIES) >= 2

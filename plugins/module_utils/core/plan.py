@@ -27,6 +27,9 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.view import LABE
 
 KINDS = ("join", "update", "promote", "demote", "leave", "remove")
 
+LEFT = "left"
+"""The state of a node that has left, in a plan; the engine goes on calling it ready for a while, and then down."""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -265,9 +268,9 @@ def _demotion(
                                                     f"can be reached as such", ""))
             continue
         if not quorum.survives_removal(len(voters), len(reachable), node.reachable):
-            held.append(_held("would_lose_quorum", f"taking {host} out of the managers would leave "
-                                                   f"{len(reachable) - node.reachable} reachable of "
-                                                   f"{len(voters) - 1}, which is no majority",
+            held.append(_held("would_lose_quorum", f"{host} stays a manager: without it "
+                                                   f"{len(reachable) - node.reachable} of {len(voters) - 1} voters "
+                                                   f"would be reachable, which is no majority",
                               "Bring the unreachable managers back first: ansible-playbook quorum.swarm.heal"))
             continue
         if node.id == here and here:
@@ -291,7 +294,8 @@ def _removals(
         node = leaving.get(removal.host)
         if node is None or node.is_manager:
             continue
-        kind = "leave" if removal.live and not removal.left and node.state == "ready" else "remove"
+        # A live host is told to leave whatever its entry reads: right after an election it may read unknown or down.
+        kind = "leave" if removal.live and not removal.left and node.state != LEFT else "remove"
         steps.append(Step(kind, removal.host, node.id, f"{removal.host} is to be taken out"))
     return steps
 
@@ -320,7 +324,7 @@ def apply(nodes: Sequence[Node], step: Step) -> tuple[Node, ...]:
         elif step.kind == "demote":
             changed.append(replace(node, role="worker", voter=False, reachability="", leader=False, manager_addr=""))
         elif step.kind == "leave":
-            changed.append(replace(node, state="down"))
+            changed.append(replace(node, state=LEFT))
         else:
             raise ValueError(f"no such step: {step.kind}")
     if not any(node.leader for node in changed):

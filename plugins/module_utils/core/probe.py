@@ -66,8 +66,8 @@ def read(host: str, text: str) -> HostFacts:
     """The host's facts from what the script printed. What is missing or malformed is left empty."""
     parts = _sections(text)
     info, why = _info(parts.get("info", ""))
-    raw_swarm = info.get("Swarm") or {}
-    managers = raw_swarm.get("RemoteManagers") or []
+    raw_swarm = _mapping(info.get("Swarm"))
+    managers = _mappings(raw_swarm.get("RemoteManagers"))
     installed = bool(parts.get("dockerd", "").strip()) or bool(info.get("ID"))
     state = str(raw_swarm.get("LocalNodeState") or "")
     problem = ""
@@ -100,7 +100,7 @@ def read(host: str, text: str) -> HostFacts:
             "hostname": str(info.get("Name") or ""),
             "root_dir": str(info.get("DockerRootDir") or ""),
             "live_restore": bool(info.get("LiveRestoreEnabled")),
-            "containers_running": int(info.get("ContainersRunning") or 0),
+            "containers_running": _number(info.get("ContainersRunning")),
             "error": why,
         },
         "membership": {
@@ -124,20 +124,35 @@ def addresses(text: str) -> list[dict[str, Any]]:
     except ValueError:
         return []
     found = []
-    for link in links if isinstance(links, list) else []:
-        if not isinstance(link, Mapping) or "LOOPBACK" in (link.get("flags") or ()):
+    for link in _mappings(links):
+        if "LOOPBACK" in str(link.get("flags")):
             continue
-        for item in link.get("addr_info") or ():
-            if not isinstance(item, Mapping) or item.get("scope") == "link" or not item.get("local"):
+        for item in _mappings(link.get("addr_info")):
+            if item.get("scope") == "link" or not item.get("local"):
                 continue
             life = item.get("valid_life_time")
             found.append({
                 "address": str(item["local"]),
-                "prefix": int(item.get("prefixlen") or 0),
+                "prefix": _number(item.get("prefixlen")),
                 "interface": str(link.get("ifname") or ""),
-                "dynamic": bool(item.get("dynamic")) or (life is not None and int(life) != FOREVER),
+                "dynamic": bool(item.get("dynamic")) or (life is not None and life != FOREVER),
             })
     return found
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """The value where it is an object, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    """The objects in a list; none where it is no list."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _number(value: Any) -> int:
+    """The value where it is a whole number, else 0."""
+    return value if isinstance(value, int) else 0
 
 
 def _sections(text: str) -> dict[str, str]:
@@ -162,8 +177,8 @@ def _info(text: str) -> tuple[Mapping[str, Any], str]:
             except ValueError:
                 continue
             if isinstance(data, dict):
-                errors = data.get("ServerErrors") or []
-                return data, "; ".join(str(error) for error in errors)
+                errors = data.get("ServerErrors")
+                return data, "; ".join(str(error) for error in errors) if isinstance(errors, list) else ""
         elif line.strip():
             words.append(line.strip())
     return {}, " ".join(words)[:300]

@@ -182,6 +182,7 @@ def decide(
     if refusals:
         return Decision(refusals=tuple(refusals), notes=tuple(notes))
 
+    orphans = _orphans(wanted, nodes, facts)
     init = joins.pop(0) if view is None and joins else None
     state = nodes
     steps: list[Step] = []
@@ -208,6 +209,9 @@ def decide(
     unsettled.extend(item for item in full.held if item.id != "not_ready")  # said above, with what the host says
     hands_over = any(item.id == "acts_here" for item in first.held)
     needs_closer = hands_over or any(step.kind == "leave" for step in full.steps)
+    leaves = [*orphans, *(step.host for step in full.steps if step.kind == "leave")]
+    steps.extend(Step("leave", host, "", "the swarm took its entry out, and it still runs as a member")
+                 for host in orphans)
 
     if view is not None:
         after: tuple[Node, ...] = state
@@ -233,7 +237,7 @@ def decide(
     steps.extend(Step("settings", "", "", text) for text in changed_settings)
     return Decision(
         (), tuple(notes), tuple(unsettled), tuple(steps), tuple(engines), init, tuple(joins), tuple(orders),
-        tuple(removals), tuple(step.host for step in full.steps if step.kind == "leave"),
+        tuple(removals), tuple(leaves),
         dict(wanted.settings) if changed_settings else {}, actor, closer if needs_closer else "", hands_over,
         _remote_addrs(nodes, init), tuple(node.id for node in nodes),
     )
@@ -406,14 +410,15 @@ def _removals(
 ) -> tuple[list[Removal], list[Finding]]:
     """Hosts of swarm_absent that the swarm still lists."""
     removals, problems = [], []
+    listed = {node.id for node in nodes}
     for host in wanted.absent:
         item = facts.get(host)
-        answered = item is not None and item.answered
-        own = item.membership.node_id if item is not None and answered else ""
-        removal = Removal(host, own if any(node.id == own for node in nodes) else "",
-                          bool(answered and item is not None and item.engine.answers))
-        if host not in plan.match(nodes, [removal]):
+        speaks = item is not None and item.answered and item.engine.answers
+        own = item.membership.node_id if item is not None and speaks else ""
+        entry = plan.match(nodes, [Removal(host, own if own in listed else "")]).get(host)
+        if entry is None:
             continue
+        removal = Removal(host, entry.id, bool(speaks), bool(speaks) and own != entry.id)
         if not removal.live and not wanted.force:
             problems.append(Finding("absent_host_silent", "critical",
                                     f"{host} is to be taken out and does not answer: it cannot leave by itself.",
@@ -444,6 +449,18 @@ def _not_ready(wanted: Wanted, matched: Mapping[str, Node], facts: Mapping[str, 
                              "Bring it back (ansible-playbook quorum.swarm.heal), or list it under swarm_absent.",
                              want.host))
     return found
+
+
+def _orphans(wanted: Wanted, nodes: Sequence[Node], facts: Mapping[str, HostFacts]) -> list[str]:
+    """Hosts of swarm_absent that run as members of this very swarm, which does not list them any more.
+
+    That they are of this swarm is told by the managers that they know.
+    """
+    listed = {node.id for node in nodes}
+    return [host for host in wanted.absent
+            for item in [facts.get(host)]
+            if item is not None and item.answered and belongs(item) and item.membership.node_id not in listed
+            and any(peer in listed for peer, _addr in item.membership.remote_managers)]
 
 
 def _voters(

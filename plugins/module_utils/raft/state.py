@@ -12,7 +12,9 @@ state from being read; it is listed. A backup is good only if the list is empty.
 """
 from __future__ import annotations
 
+import ipaddress
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +57,7 @@ KNOWN_MANAGERS = "state.json"
 LOG_FOLDER = "raft/wal-v3-encrypted/"
 SNAPSHOT_FOLDER = "raft/snap-v3-encrypted/"
 
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
 _DIGITS = 20  # of the longest number in the engine's JSON files
 
 
@@ -98,7 +101,8 @@ class State:
         node_key, certificates (the node's own first), roots: the folder certificates/.
         log: from the newest usable snapshot on.
         snapshot: that snapshot; None where there is none.
-        known_managers: state.json; settings: docker-state.json, None where it was moved away.
+        known_managers: state.json; empty where it is damaged, or was moved away.
+        settings: docker-state.json; None where it is damaged, or was moved away.
         damage: (file, what is wrong with it) for what the engine could do without.
     """
 
@@ -142,8 +146,13 @@ def read_state(files: Mapping[str, bytes]) -> State:
         raise CorruptStateError(LOG_FOLDER, f"the log of node {log.owner.node_id}, the certificate of {own.node}")
     if log.torn or log.residue:
         damage.append((LOG_FOLDER + log.segments[-1].name, log.torn or f"{log.residue} bytes behind the last record"))
-    known = _known_managers(files[KNOWN_MANAGERS]) if KNOWN_MANAGERS in files else ()
-    settings = _settings(files[ENGINE_SETTINGS]) if ENGINE_SETTINGS in files else None
+    known: tuple[KnownManager, ...] = ()
+    settings: EngineSettings | None = None
+    try:
+        known = _known_managers(files)
+        settings = _settings(files)
+    except CorruptStateError as error:
+        damage.append((error.where, error.fact))
     return State(node_key, certificates, roots, log, snapshot, known, settings, tuple(damage))
 
 
@@ -203,30 +212,45 @@ def _log(files: Mapping[str, bytes], snapshot: Snapshot | None, damage: list[tup
         return log
 
 
-def _known_managers(data: bytes) -> tuple[KnownManager, ...]:
+def _known_managers(files: Mapping[str, bytes]) -> tuple[KnownManager, ...]:
     """Read state.json."""
-    content = _json(data, KNOWN_MANAGERS)
+    content = _json(files[KNOWN_MANAGERS], KNOWN_MANAGERS) if KNOWN_MANAGERS in files else []
     if not isinstance(content, list):
         raise CorruptStateError(KNOWN_MANAGERS, "not a list of managers")
-    return tuple(KnownManager(_text(entry, "node_id", KNOWN_MANAGERS), _text(entry, "addr", KNOWN_MANAGERS))
+    return tuple(KnownManager(_text(entry, "node_id", KNOWN_MANAGERS), _endpoint(entry, "addr", KNOWN_MANAGERS))
                  for entry in content)
 
 
-def _settings(data: bytes) -> EngineSettings:
+def _settings(files: Mapping[str, bytes]) -> EngineSettings | None:
     """Read docker-state.json."""
-    content = _json(data, ENGINE_SETTINGS)
+    if ENGINE_SETTINGS not in files:
+        return None
+    content = _json(files[ENGINE_SETTINGS], ENGINE_SETTINGS)
     return EngineSettings(
         local_addr=_text(content, "LocalAddr", ENGINE_SETTINGS),
-        listen_addr=_text(content, "ListenAddr", ENGINE_SETTINGS),
-        advertise_addr=_text(content, "AdvertiseAddr", ENGINE_SETTINGS),
+        listen_addr=_endpoint(content, "ListenAddr", ENGINE_SETTINGS),
+        advertise_addr=_endpoint(content, "AdvertiseAddr", ENGINE_SETTINGS),
         data_path_addr=_text(content, "DataPathAddr", ENGINE_SETTINGS),
         join_in_progress=content.get("JoinInProgress") is True,
     )
 
 
+def _endpoint(content: Any, key: str, path: str) -> str:
+    """An ADDRESS:PORT in a JSON object. The engine resolves names of interfaces before it writes them there."""
+    text = _text(content, key, path)
+    host, _colon, port = text.rpartition(":")
+    try:
+        if host.startswith("[") == ("." in host) or not _PORT.fullmatch(port) or int(port) > 65535:
+            raise ValueError(text)
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        raise CorruptStateError(path, f"{key} is not an address and a port") from None
+    return text
+
+
 def _text(content: Any, key: str, path: str) -> str:
-    """A text in a JSON object, empty where it is absent."""
-    value = content.get(key, "") if isinstance(content, dict) else None
+    """A text in a JSON object, which the engine always writes, be it empty."""
+    value = content.get(key) if isinstance(content, dict) else None
     if not isinstance(value, str):
         raise CorruptStateError(path, f"{key} is not a text")
     return value

@@ -115,10 +115,10 @@ def numbers(wire_type: int, value: Value, where: str) -> list[int]:
     Raises:
         CorruptStateError: it is neither.
     """
+    if wire_type not in (VARINT, BYTES):
+        raise CorruptStateError(where, "a list of numbers has another type")
     if isinstance(value, int):
         return [value]
-    if wire_type != BYTES:
-        raise CorruptStateError(where, "a list of numbers has another type")
     found, at = [], 0
     while at < len(value):
         number, at = _varint(value, at, where)

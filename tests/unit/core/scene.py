@@ -92,7 +92,7 @@ class Scene:
         if "joining" in words:
             node = replace(node, voter=False, reachability="", manager_addr="")
         own = dict(word.split("=", 1) for word in words if "=" in word and not word.startswith("+"))
-        own.update({"zone": word for word in words if word in ("a", "b", "c", "d")})
+        own.update(("zone", word) for word in words if word in ("a", "b", "c", "d"))
         foreign = dict(word[1:].split("=", 1) for word in words if word.startswith("+"))
         return replace(node, labels={**foreign, **({} if "unnoted" in words else labels_of(host, **own))})
 
@@ -148,7 +148,8 @@ class Scene:
 
     def judge(self, wanted: Wanted, probed: Sequence[str] = ()) -> tuple[Judgement, dict[str, HostFacts]]:
         """As the action plugins ``swarm_judge`` and, after the probe, ``swarm_plan`` do it."""
-        facts = {host: self.facts(host, host in probed) for host in [*(want.host for want in wanted.managers), *self.groups[ABSENT]]}
+        first = [*(want.host for want in wanted.managers), *self.groups[ABSENT]]
+        facts = {host: self.facts(host, host in probed) for host in first}
         tellers = [facts[want.host] for want in wanted.managers]
         tellers += [facts[host] for host in self.groups[ABSENT] if facts[host].membership.control]
         return verdict.judge(tellers, wanted.swarm_id), facts

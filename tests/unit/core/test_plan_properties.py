@@ -273,9 +273,9 @@ def breaks(planner: Planner, cluster: Cluster, number: int, rule: str) -> bool:
 
 @pytest.mark.parametrize(("planner", "rule"), BROKEN, ids=lambda value: getattr(value, "__name__", str(value)))
 def test_a_broken_planner_is_caught(planner: Planner, rule: str) -> None:
-    found = find(st.tuples(clusters(), st.integers(0, 9)), lambda pair: breaks(planner, *pair, rule),
+    found = find(st.tuples(clusters(), st.integers(0, 9)), lambda pair: breaks(planner, pair[0], pair[1], rule),
                  settings=settings(max_examples=2000, phases=[Phase.generate], derandomize=True, database=None))
-    assert not breaks(CORE, *found, rule), "the core breaks the same rule in the same place"
+    assert not breaks(CORE, found[0], found[1], rule), "the core breaks the same rule in the same place"
 
 
 def test_a_planner_that_forgets_zones_is_caught() -> None:
@@ -295,5 +295,5 @@ def test_the_checker_can_be_content() -> None:
     """``find`` would not return where nothing is broken: the core itself breaks no rule in as many clusters."""
     with pytest.raises(NoSuchExample):
         find(st.tuples(clusters(hosts=5), st.integers(0, 9)),
-             lambda pair: any(breaks(CORE, *pair, rule) for _planner, rule in BROKEN),
+             lambda pair: any(breaks(CORE, pair[0], pair[1], rule) for _planner, rule in BROKEN),
              settings=settings(max_examples=50, phases=[Phase.generate], derandomize=True, database=None))

@@ -38,6 +38,8 @@ DEAD = {"reachability": "unreachable", "state": "down"}
         (replace(ME, state=""), [], {}, "of unknown state"),
         (replace(ME, error="no leader"), [], {}, "the swarm has no quorum"),
         (ME, [*THREE[:2], manager("m3", **DEAD)], {}, "of 3 managers m3 cannot be reached"),
+        (ME, [*THREE[:2], manager("m3", labels={"quorum.swarm/host": "db3"}, **DEAD)], {}, "managers db3 cannot be"),
+        (ME, [*THREE[:2], manager("m3", **{**DEAD, "hostname": ""})], {}, "managers m3 cannot be reached"),
         (ME, THREE, {"silent": ["m2"]}, "of 3 managers m2 cannot be reached"),
         # Five could bear one more being down, but never are two down at once.
         (ME, [*THREE, manager("m4"), manager("m5", **DEAD)], {}, "of 5 managers m5 cannot be reached"),

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the quorum.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A world to plan in: random clusters, a nemesis that breaks them between steps, and a checker of what may never happen.
+"""A world to plan in: random clusters, a nemesis that breaks them between steps, a checker of what may never happen.
 
 The three are separate, and none of them uses ``plan.apply`` or ``quorum``: the world moves by its own simple rules, and
 majorities are counted here again, so that a mistake in the core cannot hide itself. A planner is any function with the
@@ -120,7 +120,7 @@ def clusters(draw: st.DrawFn, calm: bool = False, hosts: int = 9) -> Cluster:
                                   node_id=own))
         elif wanted == "absent" and is_now != "nothing":
             removals.append(Removal(host, own, up))
-    if not any(node.voter for node in nodes):
+    if not any(node.voter and not node.id.startswith("ghost-") for node in nodes):
         nodes.append(manager("h0", "a"))
     state = list(nodes)
     for index, node in enumerate(state):  # a start without a quorum is no start: bring back what is missing
@@ -150,8 +150,8 @@ def engine(nodes: Sequence[Node], step: Step, dead_on_arrival: bool = False) -> 
     elif step.kind == "promote":
         if node.state != "ready":
             raise Broken(f"ready: {step.host} is promoted and {node.state}")
-        after = replace(node, role="manager", voter=True, reachability="unreachable" if dead_on_arrival else "reachable",
-                        state="down" if dead_on_arrival else "ready")
+        after = replace(node, role="manager", voter=True, state="down" if dead_on_arrival else "ready",
+                        reachability="unreachable" if dead_on_arrival else "reachable")
     elif step.kind == "demote":
         if not node.voter and node.state != "ready":
             raise Broken(f"raft: {step.host} is demoted and no member of the raft")
@@ -256,8 +256,8 @@ def check_batch(cluster: Cluster, nodes: Sequence[Node], batch: Sequence[Step], 
 
 def _to_go(cluster: Cluster, nodes: Sequence[Node]) -> list[Node]:
     """Managers that shall be none."""
-    hosts = {item.host: item for item in cluster.orders if item.role == "worker"}
-    ids = {item.node_id or f"id-{item.host}" for item in (*hosts.values(), *cluster.removals)}
+    ids = {item.node_id or f"id-{item.host}" for item in cluster.orders if item.role == "worker"}
+    ids |= {item.node_id or f"id-{item.host}" for item in cluster.removals}
     return [node for node in nodes if node.id in ids and (node.voter or node.role == "manager")]
 
 

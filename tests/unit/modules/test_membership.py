@@ -215,7 +215,7 @@ def test_a_node_of_another_swarm_is_refused_and_named(
 ) -> None:
     here.is_at("active", NodeID="n9", RemoteManagers=[{"NodeID": "n8", "Addr": "203.0.113.1:2377"}])
     here.certificate("n9", role, swarm="s-other")
-    with pytest.raises(Refused, match="^foreign: this host is node n9 of swarm s-other"):
+    with pytest.raises(Refused, match=r"^foreign: this host is node n9 of swarm s-other"):
         membership.join(engine, wanted(managers), check=check)
     assert acts(script) == []
 

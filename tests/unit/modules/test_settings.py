@@ -141,10 +141,15 @@ def test_a_rotation_under_way_is_waited_for_not_begun_again(engine: Engine, swar
 
 def test_nodes_that_keep_a_rotation_from_ending_are_named(engine: Engine, swarm: Swarm) -> None:
     swarm.rotates_for = 99
-    described = [("m1", "root and new", "ready"), ("w1", "root", "ready"), ("w2", "root and new", "down")]
+    swarm.raw["TLSInfo"]["CertIssuerPublicKey"] = "new"
+    described = [("m1", "new", "ready"), ("w1", "old", "ready"), ("w2", "old", "down"), ("w3", "new", "down")]
     nodes = [
-        {"ID": name, "Description": {"Hostname": name, "TLSInfo": {"TrustRoot": root}}, "Status": {"State": state}}
-        for name, root, state in described
+        {
+            "ID": name,
+            "Description": {"Hostname": name, "TLSInfo": {"CertIssuerPublicKey": key}},
+            "Status": {"State": state},
+        }
+        for name, key, state in described
     ]
     swarm.script.say("GET /nodes", (200, nodes))
     with pytest.raises(NotDone, match=r"missing: w1 \(ready\), w2 \(down\)\. The rotation goes on"):

@@ -110,7 +110,7 @@ def test_received(capture: material.Capture) -> None:
     assert found.snapshot is not None
     assert found.log.marks[0].index == 0
     files = {path: content for path, content in capture.files.items() if not path.endswith(".snap")}
-    with pytest.raises(RaftStateError, match="follows entry|is committed"):
+    with pytest.raises(RaftStateError, match=r"follows entry|is committed"):
         state.read_state(files)
 
 

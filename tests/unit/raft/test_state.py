@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import builtins
+import json
 from contextlib import suppress
 from datetime import datetime
 
@@ -411,10 +412,24 @@ class TestState:
         assert "past the end" in state.read_state(files).damage[0][1]
 
     @pytest.mark.parametrize("text", [b"", b"{}", b"[1]", b'[{"node_id":1}]', b"[" * 100000, b"[" + b"1" * 5000 + b"]",
-                                      b"\xff", b'[{"node_id":"\\ud800"'])
-    def test_json_that_the_engine_does_not_write(self, text: bytes) -> None:
-        with pytest.raises(CorruptStateError, match=r"state\.json"):
-            state.read_state(Manager().write(b"").files() | {"state.json": text})
+                                      b"\xff", b'[{"node_id":"\\ud800"', b'[{"node_id":"n"}]',
+                                      b'[{"node_id":"n","addr":"198.18.0.11"}]'])
+    def test_what_the_engine_does_not_write(self, text: bytes) -> None:
+        """The engine's own JSON files hold nothing of the swarm's: a survivor can be read without them."""
+        for path in (state.KNOWN_MANAGERS, state.ENGINE_SETTINGS):
+            read = state.read_state(Manager().write(b"").files() | {path: text})
+            assert [file for file, _ in read.damage] == [path]
+            assert read.position.commit == 1
+
+    @pytest.mark.parametrize(("address", "good"), [
+        ("198.18.0.11:2377", True), ("0.0.0.0:1", True), ("[fd00::1]:2377", True), ("fd00::1:2377", False),
+        ("[198.18.0.11]:2377", False), ("198.18.0.11:0", False), ("198.18.0.11:65536", False), ("198.18.0.x:1", False),
+        ("198.18.0.11", False), (":2377", False), ("", False),
+    ])
+    def test_addresses(self, address: str, good: bool) -> None:
+        text = json.dumps([{"node_id": "n", "addr": address}]).encode()
+        read = state.read_state(Manager().write(b"").files() | {state.KNOWN_MANAGERS: text})
+        assert (read.damage == ()) is good
 
     @given(st.data())
     def test_any_bytes_give_facts_or_a_declared_error(self, data: st.DataObject) -> None:
