@@ -94,8 +94,8 @@ options:
     description:
       - The IDs of all nodes that the swarm lists. Required with O(state=joined).
       - A host whose node ID is among them is a member. Any other node belongs elsewhere.
-      - With O(state=absent), a host whose node ID is not among them was taken out of the swarm. It is no voter any more,
-        so it leaves although it may think itself a manager.
+      - With O(state=absent), a host whose node ID is not among them was taken out of the swarm. It is no voter any
+        more, so it leaves although it may think itself a manager.
     type: list
     elements: str
   return_worker_token:

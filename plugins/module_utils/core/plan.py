@@ -27,9 +27,6 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.view import LABE
 
 KINDS = ("join", "update", "promote", "demote", "leave", "remove")
 
-LEFT = "left"
-"""The state of a node that has left, in a plan; the engine goes on calling it ready for a while, and then down."""
-
 
 @dataclass(frozen=True)
 class Order:
@@ -295,7 +292,7 @@ def _removals(
         if node is None or node.is_manager:
             continue
         # A live host is told to leave whatever its entry reads: right after an election it may read unknown or down.
-        kind = "leave" if removal.live and not removal.left and node.state != LEFT else "remove"
+        kind = "leave" if removal.live and not removal.left else "remove"
         steps.append(Step(kind, removal.host, node.id, f"{removal.host} is to be taken out"))
     return steps
 
@@ -324,7 +321,7 @@ def apply(nodes: Sequence[Node], step: Step) -> tuple[Node, ...]:
         elif step.kind == "demote":
             changed.append(replace(node, role="worker", voter=False, reachability="", leader=False, manager_addr=""))
         elif step.kind == "leave":
-            changed.append(replace(node, state=LEFT))
+            changed.append(replace(node, state="down"))
         else:
             raise ValueError(f"no such step: {step.kind}")
     if not any(node.leader for node in changed):
@@ -346,6 +343,8 @@ def whole(nodes: Sequence[Node], orders: Sequence[Order], removals: Sequence[Rem
         for step in plan.steps:
             steps.append(step)
             state = apply(state, step)
+            if step.kind == "leave":
+                removals = [replace(item, left=item.left or item.host == step.host) for item in removals]
     raise AssertionError("the planner does not come to an end")
 
 

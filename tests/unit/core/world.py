@@ -277,7 +277,10 @@ def run(
         if random is not None and number == 12:
             nodes = heal(nodes, [*gone, *left])
         trouble = random is not None and number < 12
-        planned = planner(nodes, cluster.orders, cluster.removals, here)
+        # The next run asks a host that has left, and hears so.
+        removals = tuple(replace(item, left=bool(left & {item.node_id, f"id-{item.host}"}))
+                         for item in cluster.removals)
+        planned = planner(nodes, cluster.orders, removals, here)
         trace.held = tuple(item.id for item in planned.held)
         if not planned.steps:
             if trouble:

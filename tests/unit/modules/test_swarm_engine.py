@@ -139,6 +139,7 @@ def test_a_member_gets_the_file_and_a_note_and_is_never_restarted(scripted: Scri
     assert scripted.config() == LOCAL
     assert scripted.note.read_text().strip() == result["pending_restart"]
     assert "pending: " in result["pending_restart"]
+    assert scripted.own.stat().st_mode & 0o777 == 0o700
     again = ensure(Request(LOCAL), check=False)
     assert (again["changed"], again["pending_restart"]) == (False, result["pending_restart"])
 
