@@ -41,8 +41,10 @@ CUTS = {KEY: 30, CERTIFICATE: 20, ROOTS: 20, LOG: 60, SNAPSHOT: 30, OLD_SNAPSHOT
         TASKS: 5}
 # A log that ends between two records is a whole log, only shorter. An address that became another address is one.
 # tasks.db is not the swarm's, but this node's own list of tasks: without it the engine starts, and makes a new one.
-ONLY_A_CHECKSUM = {f"{LOG} cut", f"{LOG} swapped", f"{ENGINE} flipped", f"{TASKS} flipped", f"{TASKS} cut"}
+ONLY_A_CHECKSUM = {f"{LOG} ended early", f"{ENGINE} flipped", f"{TASKS} flipped", f"{TASKS} cut"}
 
+_KINDS = ("flipped", "cut", "swapped")
+_ENDED = "ended early"  # between two records
 _BASE = "/var/lib/docker/swarm.base"
 _SEGMENT_BYTES = 64_000_000
 
@@ -69,7 +71,7 @@ class Shared:
 
 def points() -> list[str]:
     """One point for each kind of damage to each file."""
-    return [f"{file} {kind}" for file in FILES for kind in ("flipped", "cut", "swapped")]
+    return [f"{file} {kind}" for file in FILES for kind in _KINDS] + [f"{LOG} {_ENDED}"]
 
 
 @contextmanager
@@ -107,7 +109,8 @@ def session() -> Iterator[Shared]:
 
 def run(shared: Shared, point: str) -> list[object]:
     """All mutations of one kind of one file."""
-    file, _, kind = point.rpartition(" ")
+    kind = next(kind for kind in (*_KINDS, _ENDED) if point.endswith(f" {kind}"))
+    file = point.removesuffix(f" {kind}")
     path = shared.path[file]
     tried = seen = harmless = 0
     silent: list[str] = []
@@ -137,8 +140,21 @@ def _mutations(shared: Shared, file: str, kind: str, chance: random.Random) -> I
     elif kind == "cut":
         for length in sorted({0, len(good) - 1, *(chance.randrange(len(good)) for _ in range(CUTS[file] - 2))}):
             yield f"cut at {length}", good[:length]
-    else:
+    elif kind == "swapped":
         yield from shared.others[file].items()
+    else:
+        ends = _record_ends(good)
+        for at in sorted(chance.sample(ends[-40:-1], 8)):
+            yield f"ends at {at}", good[:at]
+
+
+def _record_ends(log: bytes) -> list[int]:
+    """Where the records of a log end."""
+    ends, at = [], 0
+    while at + 8 <= len(log) and (length := int.from_bytes(log[at:at + 7], "little")):
+        at += 8 + length + -length % 8
+        ends.append(at)
+    return ends
 
 
 def _reader(shared: Shared, path: str, content: bytes) -> str:

@@ -145,8 +145,11 @@ def labels(name: str) -> dict[str, str]:
 
 
 SWARM = (voter("m1", leader=True), voter("m2"), voter("m3"), worker("w1"))
-SILENT = {"answered": False, "why_not": "ssh: connect to host 192.0.2.13 port 22: Connection timed out"}
-GONE = {"m3": SILENT}
+
+
+def silent(name: str) -> dict[str, Any]:
+    why = f"ssh: connect to host {HOSTS[name]['ansible_host']} port 22: Connection timed out"
+    return {name: {"answered": False, "why_not": why}}
 
 
 def limit(tmp_path: Path) -> str:
@@ -181,7 +184,7 @@ INVENTORY_ALONE = {
 }
 
 HOSTS_AND_SWARM = {
-    "absent_host_silent": World(("m1", "m2", "m3"), (), ("w1",), nodes=SWARM, seen={"w1": SILENT}),
+    "absent_host_silent": World(("m1", "m2", "m3"), (), ("w1",), nodes=SWARM, seen=silent("w1")),
     "address_drift": World(nodes=(SWARM[0], voter("m2", manager_addr="192.0.2.99:2377"), *SWARM[2:])),
     "address_not_on_host": World(hosts={"m2": {"swarm_advertise_addr": "192.0.2.99"}}),
     "ambiguous_address": World(hosts={"m2": {"swarm_advertise_cidr": "198.51.100.0/24"}}),
@@ -200,7 +203,7 @@ HOSTS_AND_SWARM = {
         nodes=SWARM,
         services=(Service("s1", "db", replicas=1, constraints=("node.hostname == w1",)),),
     ),
-    "host_silent": World(seen={"w1": SILENT}),
+    "host_silent": World(seen=silent("w1")),
     "live_restore": World(seen={"w1": {"engine": Engine(True, True, "26.1.5", "engine-w1", live_restore=True)}}),
     "locked": World(
         seen={name: {"membership": Membership("locked"), "problem": "locked"} for name in ("m1", "m2", "m3")}
@@ -210,8 +213,8 @@ HOSTS_AND_SWARM = {
     "no_quorum": World(
         seen={
             "m1": {"membership": Membership("active", "node-m1", control=True), "problem": "no_leader"},
-            "m2": SILENT,
-            "m3": SILENT,
+            **silent("m2"),
+            **silent("m3"),
         }
     ),
     "split": World(
@@ -223,13 +226,13 @@ HOSTS_AND_SWARM = {
             }
         },
     ),
-    "unknown": World(seen=GONE),
+    "unknown": World(seen=silent("m3")),
     "unlisted_manager": World(("m1", "m2", "m3"), (), nodes=(*SWARM[:3], voter("m4", labels={}))),
 }
 
 UNFINISHED = {
-    "host_silent": World(nodes=SWARM[:3], seen={"w1": SILENT}),
-    "not_ready": World(nodes=(*SWARM[:3], worker("w1", state="down")), seen={"w1": SILENT}),
+    "host_silent": World(nodes=SWARM[:3], seen=silent("w1")),
+    "not_ready": World(nodes=(*SWARM[:3], worker("w1", state="down")), seen=silent("w1")),
     "waits_for_managers": World(
         ("m1", "m2", "m4"), ("m3",), nodes=(*SWARM[:3], worker("m4", state="down")), hosts={"m4": {"swarm_zone": "c"}}
     ),

@@ -10,7 +10,6 @@ came.
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -92,7 +91,7 @@ def merged(spec: Mapping[str, Any], wanted: Mapping[str, Any], rotate_ca: bool =
     :param wanted: from ``declared``.
     :param rotate_ca: also ask for a new root certificate, by counting ``ForceRotate`` up.
     """
-    result = copy.deepcopy(dict(spec))
+    result = {group: dict(content) if isinstance(content, dict) else content for group, content in spec.items()}
     for name, value in wanted.items():
         group, key = FIELDS[name]
         result[group] = dict(result.get(group) or {}, **{key: value})

@@ -410,10 +410,13 @@ class TestState:
         path = min(path for path in files if "wal-v3" in path)
         files[path] = files[path][:-4]
         assert "past the end" in state.read_state(files).damage[0][1]
+        files[path] = Manager().write(b"").files()[path] + b"x"
+        assert state.read_state(files).damage == ((path, "1 bytes behind the last record"),)
 
     @pytest.mark.parametrize("text", [b"", b"{}", b"[1]", b'[{"node_id":1}]', b"[" * 100000, b"[" + b"1" * 5000 + b"]",
                                       b"\xff", b'[{"node_id":"\\ud800"', b'[{"node_id":"n"}]',
-                                      b'[{"node_id":"n","addr":"198.18.0.11"}]'])
+                                      b'[{"node_id":"n","addr":"198.18.0.11"}]',
+                                      b'[{"node_id":"n","addr":"198.18.0.11:2377","n":' + b"1" * 30 + b"}]"])
     def test_what_the_engine_does_not_write(self, text: bytes) -> None:
         """The engine's own JSON files hold nothing of the swarm's: a survivor can be read without them."""
         for path in (state.KNOWN_MANAGERS, state.ENGINE_SETTINGS):

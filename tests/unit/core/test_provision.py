@@ -1,0 +1,175 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a whole run decides, over random inventories, swarms and answers of hosts; the named cases are in golden/.
+
+What may never happen: an init beside anything that may be a swarm, a step beside a refusal, a membership changed while
+a manager is silent; and a second run has nothing to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, plan, provision
+from ansible_collections.quorum.swarm.plugins.module_utils.core.provision import Decision
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Node
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from .scene import Scene
+
+HOSTS = ("h1", "h2", "h3", "h4", "h5", "h6")
+FREE = ("", "", "", "out", "half", "no-engine", "no-sdk")
+"""Answers of hosts that are in no swarm."""
+ODD = (*FREE, "silent", "stopped", "locked", "foreign", "lost", "removed", "leased", "version=19.03.1",
+       "hostname=h1", "engine=E", "node=id-h2")
+ANYTHING_GOES = {variable: True for variable in inventory.ALLOWANCES}
+
+
+@st.composite
+def scenes(draw: st.DrawFn, odd: tuple[str, ...] = ODD, swarm: bool | None = None) -> Scene:
+    """Up to six hosts, each anything in the inventory, in the swarm, and when it is asked."""
+    hosts = HOSTS[:draw(st.integers(1, 6))]
+    roles = st.sampled_from(("manager a", "manager b", "manager c", "worker", "worker", "absent", "nowhere"))
+    case: dict[str, Any] = {
+        "inventory": {host: words for host in hosts for words in [draw(roles)] if words != "nowhere"},
+        "hosts": {host: draw(st.sampled_from(odd)) for host in hosts},
+        "shared": {**(ANYTHING_GOES if draw(st.booleans()) else {}), "swarm_force": draw(st.booleans())},
+    }
+    if draw(st.booleans()) if swarm is None else swarm:
+        entry = st.sampled_from(("manager a", "manager b", "worker", "worker drain", "worker unnoted", "manager down",
+                                 "worker down", "nothing", "manager unnoted"))
+        case["swarm"] = {host: words for host in hosts for words in [draw(entry)] if words != "nothing"}
+        if draw(st.booleans()):
+            case["swarm"]["h1~old"] = draw(st.sampled_from(("worker down", "manager down", "worker")))
+        leaders = [host for host, words in case["swarm"].items() if words.startswith("manager") and "down" not in words]
+        if leaders:
+            case["swarm"][leaders[0]] += " leader"
+    return Scene(case)
+
+
+def facts_of(scene: Scene) -> dict[str, Any]:
+    """What all hosts would answer, in the end."""
+    return {host: scene.facts(host, True) for host in scene.hostvars}
+
+
+@given(scenes())
+def test_an_init_needs_every_host_to_be_free(scene: Scene) -> None:
+    judgement, decision, _asked = scene.decide(scene.wanted())
+    if decision.init is None:
+        return
+    assert judgement.verdict == "absent"
+    for item in facts_of(scene).values():
+        gone_for_good = item.host in scene.wanted().absent and scene.wanted().force
+        assert item.answered or gone_for_good
+        assert item.membership.state in ("", "inactive", "pending")
+        assert not item.membership.node_id
+        assert not item.membership.control
+        assert item.engine.answers or not item.engine.installed or gone_for_good
+
+
+@given(scenes(odd=FREE, swarm=False))
+def test_free_hosts_become_a_swarm(scene: Scene) -> None:
+    """The property above would hold for a planner that never makes a swarm; this one would not."""
+    wanted = scene.wanted()
+    _judgement, decision, _asked = scene.decide(wanted)
+    assume(wanted.managers and not decision.refusals)
+    assert decision.init is not None
+    assert decision.init.host == wanted.managers[0].host
+    assert {decision.init.host, *(join.host for join in decision.joins)} == {node.host for node in wanted.nodes}
+    assert decision.actor == decision.init.host
+
+
+@given(scenes())
+def test_a_refusal_stands_alone(scene: Scene) -> None:
+    _judgement, decision, _asked = scene.decide(scene.wanted())
+    if decision.refusals:
+        assert decision == Decision(refusals=decision.refusals, notes=decision.notes)
+    assert not {item.relaxed_by for item in decision.refusals} & scene.wanted().allowed
+    for item in (*decision.refusals, *decision.notes, *decision.unsettled):
+        assert item.sentence().strip()
+        assert "  " not in item.sentence()
+
+
+@given(scenes(swarm=True))
+def test_no_membership_is_changed_while_a_manager_is_silent(scene: Scene) -> None:
+    wanted = scene.wanted()
+    judgement, decision, _asked = scene.decide(wanted)
+    silent = [want.host for want in wanted.managers if not scene.facts(want.host).answered]
+    assume(silent and judgement.view is not None and not decision.refusals)
+    assert {step.kind for step in decision.steps} <= {"update", "settings", "engine", "leave"}
+    assert not decision.joins
+    assert not decision.removals
+    assert {host for host in silent if any(item.host == host for item in decision.unsettled)} == set(silent)
+
+
+def after(scene: Scene, decision: Decision) -> Scene:
+    """The same hosts once all of the decision was done: joined hosts are nodes, and who has left is free."""
+    state: tuple[Node, ...] = scene.nodes
+    if decision.init is not None:
+        state = (Node(f"new:{decision.init.host}", decision.init.host, "manager", decision.init.availability,
+                      voter=True, leader=True, reachability="reachable"),)
+    for step in decision.steps:
+        if step.kind in ("update", "promote", "demote", "remove", "join"):
+            state = plan.apply(state, replace(step, set_labels={}) if step.kind == "join" else step)
+    joined = {node.id.removeprefix("new:"): node for node in state if node.id.startswith("new:")}
+    for host in (*joined, *decision.leaves):
+        scene.odd[host] = [f"node=new:{host}"] if host in joined else ["out"]
+    scene.nodes = tuple(replace(node, os="linux", arch="x86_64",
+                                manager_addr=f"{scene.addr[node.hostname]}:2377" if node.voter else "")
+                        for node in state)
+    return scene
+
+
+@given(scenes(odd=("", "", "out", "half", "silent")))
+def test_a_second_run_has_nothing_to_do(scene: Scene) -> None:
+    wanted = scene.wanted()
+    _judgement, first, _asked = scene.decide(wanted)
+    assume(first.changes)
+    again = after(scene, first)
+    judgement, second, _asked = again.decide(wanted)
+    assert judgement.readable
+    assert [step.as_dict() for step in second.steps] == []
+
+
+@given(scenes())
+def test_phases_follow_from_the_steps(scene: Scene) -> None:
+    _judgement, decision, _asked = scene.decide(scene.wanted())
+    kinds: dict[str, list[str]] = {}
+    for step in decision.steps:
+        kinds.setdefault(step.kind, []).append(step.host)
+    assert kinds.get("join", []) == [join.host for join in decision.joins]
+    assert sorted(kinds.get("leave", [])) == sorted(decision.leaves)
+    assert sorted(kinds.get("engine", [])) == sorted(decision.engines)
+    assert kinds.get("init", []) == ([decision.init.host] if decision.init else [])
+    if decision.changes:
+        assert decision.actor
+    if decision.joins:
+        assert decision.remote_addrs
+
+
+@pytest.mark.parametrize("verdict", ["no_quorum", "locked", "split", "foreign", "unknown"])
+def test_every_other_verdict_is_refused_and_names_what_to_do(verdict: str) -> None:
+    scene = Scene({"inventory": {"m1": "manager a"}, "swarm": {"m1": "manager a leader"}})
+    judgement, facts = scene.judge(scene.wanted())
+    decision = provision.decide(scene.wanted(), replace(judgement, verdict=verdict, view=None), facts)
+    assert [item.id for item in decision.refusals] == [verdict]
+    assert decision.refusals[0].remedy
+    assert not decision.changes
+
+
+def test_joining_hosts_are_sent_to_the_leader_first() -> None:
+    scene = Scene({"inventory": {"m1": "manager a", "m2": "manager b", "m3": "manager c", "w1": "worker"},
+                   "swarm": {"m1": "manager a", "m2": "manager b leader", "m3": "manager c down"}})
+    _judgement, decision, _asked = scene.decide(scene.wanted())
+    assert decision.remote_addrs == ("192.0.2.12:2377", "192.0.2.11:2377")
+    assert decision.actor == "m2"
+
+
+def test_a_new_swarm_with_an_ipv6_address() -> None:
+    scene = Scene({"inventory": {"m1": "manager a"}, "shared": {"swarm_allow_single_manager": True},
+                   "vars": {"m1": {"swarm_advertise_addr": "2001:db8::1"}}, "hosts": {"m1": "addr=2001:db8::1"}})
+    assert scene.decide(scene.wanted())[1].remote_addrs == ("[2001:db8::1]:2377",)
