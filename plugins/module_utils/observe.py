@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils import host, statedir
-from ansible_collections.quorum.swarm.plugins.module_utils.core import keyring, view
+from ansible_collections.quorum.swarm.plugins.module_utils import host, services, statedir
+from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon, keyring, view
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     Engine,
     EngineError,
@@ -53,7 +53,7 @@ def observe(params: Mapping[str, Any]) -> dict[str, Any]:
         "services": [],
         "tasks": [],
         "certificate_expires": "",
-        "pending_restart": host.pending_restart(),
+        "pending_restart": _pending_restart(),
         "auto_upgrades": host.auto_upgrades(),
     }
     try:
@@ -64,6 +64,15 @@ def observe(params: Mapping[str, Any]) -> dict[str, Any]:
         if not facts["engine"]["answers"]:
             facts["engine"]["error"] = error.text
     return facts
+
+
+def _pending_restart() -> str:
+    """Why Docker waits to be restarted; a note that is older than the engine that runs is through."""
+    note = host.pending_restart()
+    if not note:
+        return ""
+    process = services.engine_process()
+    return note if daemon.waits(services.written(host.PENDING_RESTART), process.started if process else None) else ""
 
 
 def _ask(engine: Engine, gather: list[str], facts: dict[str, Any]) -> None:

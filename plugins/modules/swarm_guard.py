@@ -44,5 +44,9 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-# It returns nothing of its own.
+changed:
+  description: Never true. What is wrong is a failure, with one sentence for each thing.
+  type: bool
+  returned: always
+  sample: false
 """

@@ -41,5 +41,9 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-# It returns nothing of its own.
+changed:
+  description: Always true.
+  type: bool
+  returned: always
+  sample: true
 """

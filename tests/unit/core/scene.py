@@ -54,6 +54,7 @@ class Scene:
     """One case: what the inventory says, what the swarm is, and what each host would answer."""
 
     def __init__(self, case: Mapping[str, Any]) -> None:
+        self.case = case
         unknown = set(case) - {"inventory", "vars", "shared", "swarm", "services", "spec", "hosts", "swarm_id"}
         if unknown:
             raise ValueError(f"no part of a scene: {unknown}")
@@ -76,6 +77,9 @@ class Scene:
         self.services = tuple(Service.of({"id": f"id-{item['name']}", "replicas": 1, **item})
                               for item in case.get("services") or ())
         self.odd = {host: str(words).split() for host, words in (case.get("hosts") or {}).items()}
+
+    def __repr__(self) -> str:
+        return f"Scene({dict(self.case)!r})"
 
     def _node(self, entry: str, text: str) -> Node:
         host = entry.split("~")[0]

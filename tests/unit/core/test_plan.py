@@ -216,7 +216,7 @@ def test_a_batch_of_promotions_goes_round_the_zones() -> None:
          replace(THREE[2], availability="active", labels={**labels_of("m3"), LABEL_MANAGED: "zone", "x": "1"})),
         (Step("demote", "m3", "id-m3", ""), replace(THREE[2], role="worker", voter=False, reachability="",
                                                    manager_addr="")),
-        (Step("leave", "m3", "id-m3", ""), THREE[2]),  # the swarm goes on calling it ready for a while
+        (Step("leave", "m3", "id-m3", ""), replace(THREE[2], state="down")),
         (Step("remove", "m3", "id-m3", ""), None),
     ],
 )
