@@ -99,14 +99,7 @@ def answer(host: str, registered: Mapping[str, Any] | None) -> HostFacts:
         return HostFacts.of(host, registered["facts"])
     if registered.get("timedout"):
         return HostFacts.silent(host, f"no answer within {registered['timedout']['period']} s")
-    return HostFacts.silent(host, why(str(registered.get("msg") or registered.get("module_stderr") or "")))
-
-
-def why(message: str) -> str:
-    """What an operator needs of Ansible's message for a host that did not answer: SSH's own words where it has some."""
-    last = ["", *message.strip().splitlines()][-1].strip().rstrip(".")
-    _frame, ssh, said = last.rpartition("ssh: ")
-    return ssh + said if ssh else last.removeprefix("Task failed: ") or "no reason was given"
+    return HostFacts.silent(host, controller.why(str(registered.get("msg") or registered.get("module_stderr") or "")))
 
 
 def _unlock_key(judgement: verdict.Judgement, wanted: inventory.Wanted) -> str:

@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
             "changed": False,
             "steps": [step.as_dict() for step in decision.steps],
             "would": would,
-            "phases": {"check": [["__swarm_would", host] for host in would], "act": _phases(decision)},
+            "phases": _phases(decision, list(would), bool(self._task.check_mode)),
             "asked": sorted(facts),
             "init": asdict(decision.init) if decision.init else {},
             "init_labels": labels,
@@ -82,24 +82,24 @@ class ActionModule(ActionBase):
         }
 
 
-def _phases(decision):
-    """Pairs of a phase's group and a host, in the order of the run: add_host keeps it."""
-    pairs = [("__swarm_engines", host) for host in decision.engines]
-    if decision.init:
-        pairs.append(("__swarm_init", decision.init.host))
-    elif decision.changes and decision.actor:
-        pairs.append(("__swarm_begin", decision.actor))
-    pairs += [("__swarm_joins", join.host) for join in decision.joins]
-    if decision.places_nodes and decision.actor:
-        pairs.append(("__swarm_actor", decision.actor))
-    if decision.hands_over:
-        pairs.append(("__swarm_heir", decision.closer))
-    pairs += [("__swarm_leaves", host) for host in decision.leaves]
-    if decision.closer:
-        pairs.append(("__swarm_closer", decision.closer))
-    if decision.settings:
-        pairs.append(("__swarm_settler", decision.closer or decision.actor))
-    return [list(pair) for pair in pairs]
+def _phases(decision, would, check_mode):
+    """The hosts of each play. In check mode nobody acts, and each host says what it would have."""
+    acts = decision.places_nodes and bool(decision.actor)
+    begins = (acts or bool(decision.settings)) and bool(decision.actor) and decision.init is None
+    phases = {
+        "engines": list(decision.engines),
+        "init": [decision.init.host] if decision.init else [],
+        "begin": [decision.actor] if begins else [],
+        "joins": [join.host for join in decision.joins],
+        "actor": [decision.actor] if acts else [],
+        "heir": [decision.closer] if decision.hands_over else [],
+        "leaves": list(decision.leaves),
+        "closer": [decision.closer] if decision.closer else [],
+        "settler": [decision.closer or decision.actor] if decision.settings else [],
+    }
+    if check_mode:
+        return {**{name: [] for name in phases}, "would": would}
+    return {**phases, "would": []}
 
 
 def _lines(steps):

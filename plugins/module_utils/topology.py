@@ -120,7 +120,8 @@ class Topology:
         for step in steps:
             if step.kind == "promote":
                 self._wait_idle(step)
-        hosts = [*self.orders, *(removal for removal in self.removals if removal.live and not removal.left)]
+        staying = [removal for removal in self.removals if removal.live and not removal.left]
+        hosts: list[Order | Removal] = [*self.orders, *staying]
         living = {node.id for node in plan.match(outcome.nodes, hosts).values()}
         for step in steps:
             if step.kind == "update":

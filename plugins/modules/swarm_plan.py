@@ -51,7 +51,7 @@ steps:
   elements: dict
   returned: success
 phases:
-  description: Pairs of a group and a host, for check mode and for acting.
+  description: The hosts of each play. In check mode only C(would) has any.
   type: dict
   returned: success
 unsettled:

@@ -115,14 +115,19 @@ def _silence(result: Mapping[str, Any] | None) -> str:
     if result is None:
         return ""
     if result.get("unreachable"):
-        words = str(result.get("msg") or "unreachable")
-        return " ".join(words.split())[:200].rstrip(".")
+        return why(str(result.get("msg") or "unreachable"))
     if result.get("skipped"):
         return "it was not asked"
     if result.get("failed") or "facts" not in result:
-        words = str(result.get("msg") or "the question failed")
-        return " ".join(words.split())[:200].rstrip(".")
+        return why(str(result.get("msg") or "the question failed"))
     return ""
+
+
+def why(message: str) -> str:
+    """What an operator needs of Ansible's message for a host that did not answer: SSH's own words where it has some."""
+    last = ["", *message.strip().splitlines()][-1].strip()[:200].rstrip(".")
+    _frame, ssh, said = last.rpartition("ssh: ")
+    return ssh + said if ssh else last.removeprefix("Task failed: ") or "no reason was given"
 
 
 def refuse(findings: Iterable[Finding]) -> None:

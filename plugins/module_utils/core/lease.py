@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 LABEL = "quorum.swarm/lease"
-DURATION = 300
+DURATION = 180
 """Seconds that a lease lasts unless it is extended: longer than any single waiting step."""
 
 

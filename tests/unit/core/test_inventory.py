@@ -47,8 +47,8 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     # name: the scene, the refusal, words of its message, the variable that relaxes it
     "four managers": (
         {"inventory": managers("abca") | W}, "even_managers",
-        "4 managers are an even number: they tolerate 1, as many as 3 do, and a split in halves stops them (majority 3)."
-        " Make it 3 or 5.", "swarm_allow_even_managers"),
+        "4 managers are an even number: they tolerate 1, as many as 3 do, and a split in halves stops them "
+        "(majority 3). Make it 3 or 5.", "swarm_allow_even_managers"),
     "six managers": (
         {"inventory": managers("abcabc") | W}, "even_managers", "6 managers are an even number: they tolerate 2",
         "swarm_allow_even_managers"),
@@ -134,8 +134,8 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "an address that drifted": (
         {"inventory": managers("abc") | W, "swarm": swarm("abc", SW), "hosts": {"m3": "addr=198.51.100.3"},
          "vars": {"m3": {"swarm_advertise_addr": "198.51.100.3"}}},
-        "address_drift", "m3 is advertised at 192.0.2.13, and the inventory wants 198.51.100.3: a manager's raft address "
-        "is fixed when it joins. ansible-playbook quorum.swarm.readdress -e swarm_node=m3",
+        "address_drift", "m3 is advertised at 192.0.2.13, and the inventory wants 198.51.100.3: a manager's raft "
+        "address is fixed when it joins. ansible-playbook quorum.swarm.readdress -e swarm_node=m3",
         "swarm_allow_address_drift"),
     "a host that is to be taken out is silent": (
         {"inventory": managers("abc") | {"w1": "absent"}, "swarm": swarm("abc", SW), "hosts": {"w1": "silent"}},
@@ -173,7 +173,7 @@ def test_one_variable_lets_it_pass(name: str, yes: object) -> None:
 @pytest.mark.parametrize("name", REFUSALS)
 def test_a_false_variable_lets_nothing_pass(name: str) -> None:
     case, identifier, _words, _allow = REFUSALS[name]
-    no = {variable: "false" for variable in (*ALLOWANCES, "swarm_force")}
+    no = dict.fromkeys((*ALLOWANCES, "swarm_force"), "false")
     assert identifier in {item.id for item in refusals(case, **no)}
 
 

@@ -115,6 +115,10 @@ def test_groups_that_the_engine_left_out_are_made() -> None:
     }
 
 
+def test_no_root_is_rotated_unless_told() -> None:
+    assert settings.merged(SPEC, {}) == SPEC
+
+
 def test_shown_in_seconds() -> None:
     shown = settings.shown(settings.read(SPEC) | {"dispatcher_heartbeat": 2_500_000_000})
     assert shown == {

@@ -184,7 +184,7 @@ def test_absent_needs_every_host_to_say_so(facts: list[HostFacts]) -> None:
             no_engine = not item.membership.state and not item.engine.installed and item.problem == "no_engine"
             assert item.answered
             assert in_none or half or no_engine
-            assert not item.membership.control or in_none
+            assert not item.membership.control or in_none or no_engine
     if found.readable:
         voters = [node for node in found.view.nodes if node.voter]  # type: ignore[union-attr]
         assert 2 * sum(node.reachable for node in voters) > len(voters)

@@ -331,6 +331,27 @@ class TestContents:
         with pytest.raises((UnsupportedStateError, CorruptStateError)):
             self.read(Manager().write(content))
 
+    @pytest.mark.parametrize(("change", "text"), [
+        (conf_change(3, 8), "unknown type 3"),
+        (forge.message((1, 0), (2, 0), (3, 9), (4, forge.message((1, 8), (2, "node-8")))), "names two members"),
+        (forge.message((1, 0), (2, 0)), "field 3 is missing"),
+    ])
+    def test_changes_of_membership_that_swarmkit_does_not_write(self, change: bytes, text: str) -> None:
+        with pytest.raises(RaftStateError, match=text):
+            self.read(Manager().write(change, kind=1))
+
+    def test_the_entry_that_forcing_a_new_cluster_may_write(self) -> None:
+        made = Manager().write(forge.message((1, 0), (2, 0), (3, 7), (4, forge.message((1, 7)))), kind=1)
+        assert self.read(made).members == (wal.Member(7, "", ""),)
+
+    def test_a_snapshot_of_another_version(self) -> None:
+        made = Manager().write(b"")
+        content = manager.seal(forge.message((1, 1)), manager.DEK)
+        made.snapshot()
+        made.snapshots = {name: forge.snapshot(2, 1, data=content) for name in made.snapshots}
+        with pytest.raises(UnsupportedStateError, match="a snapshot of version 1"):
+            self.read(made)
+
     def test_after_a_rotation_the_old_entries_stay_shut_and_are_not_needed(self) -> None:
         made = Manager(key=key_file(locked=True, dek=manager.NEW_DEK)).write(b"").write(b"")
         made.dek = manager.NEW_DEK
