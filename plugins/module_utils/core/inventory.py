@@ -176,6 +176,9 @@ def _node(host: str, role: str, inventory_has_workers: bool, data: Mapping[str, 
     if bad:
         raise coerce.BadValue(f"{host}: swarm_labels has {', '.join(bad)}; labels under {LABEL_PREFIX} are the "
                               f"collection's own.")
+    odd = sorted(name for name in labels if not name or "," in name)
+    if odd:
+        raise coerce.BadValue(f"{host}: swarm_labels has the name {odd[0]!r}; a name is not empty and has no comma.")
     if zone:
         labels = {**labels, LABEL_ZONE: zone}
     default = "drain" if role == "manager" and inventory_has_workers else "active"

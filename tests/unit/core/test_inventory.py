@@ -245,6 +245,8 @@ def test_labels_and_what_is_kept_of_them() -> None:
         ({"swarm_advertise_addr": "eth0"}, "w1: swarm_advertise_addr is 'eth0'"),
         ({"swarm_advertise_cidr": "192.0.2.0/33"}, "w1: swarm_advertise_cidr is '192.0.2.0/33'"),
         ({"swarm_labels": ["a"]}, "w1: swarm_labels is"),
+        ({"swarm_labels": {"a,b": "c"}}, "w1: swarm_labels has the name 'a,b'; a name is not empty and has no comma."),
+        ({"swarm_labels": {"": "c"}}, "w1: swarm_labels has the name ''"),
         ({"swarm_labels": {"quorum.swarm/host": "w2"}}, "labels under quorum.swarm/ are the collection's own"),
     ],
 )
