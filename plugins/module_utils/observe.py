@@ -115,8 +115,6 @@ def _problem(membership: Mapping[str, Any]) -> tuple[str, str]:
     state, error = membership["state"], membership["error"]
     if state == "inactive":
         return "not_member", "this host is in no swarm."
-    if state == "locked":
-        return "locked", error or "the manager is locked."
     if error:
         return error_of(error).problem, error
     if state == "active" and not membership["control"]:

@@ -18,7 +18,7 @@ description:
   - It takes 25 seconds at most, whatever the engine does.
   - A stopped engine is left stopped. To ask C(docker.socket) would start C(docker.service), so systemd is asked first.
 author:
-  - the quorum.swarm authors
+  - the quorum.swarm authors (!UNKNOWN)
 extends_documentation_fragment:
   - quorum.swarm.engine
 attributes:
@@ -156,7 +156,9 @@ facts:
       description: The problem in the engine's own words.
       type: str
     swarm:
-      description: The swarm object, without tokens and keys. Returned by managers that find a leader.
+      description:
+        - The swarm object, without tokens and keys. Returned by managers that find a leader.
+        - An autolocked one has C(unlock_key_digest), by which a kept unlock key can be compared without the key.
       type: dict
     nodes:
       description: The nodes, as the swarm lists them.

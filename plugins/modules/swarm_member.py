@@ -19,7 +19,7 @@ description:
   - A host on which a manager's raft log lies although the engine is in no swarm is refused. That is what an unfinished
     recovery looks like, and a new membership would destroy it.
 author:
-  - the quorum.swarm authors
+  - the quorum.swarm authors (!UNKNOWN)
 extends_documentation_fragment:
   - quorum.swarm.engine
 attributes:

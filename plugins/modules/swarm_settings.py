@@ -15,7 +15,7 @@ description:
   - Only what is declared is changed. The engine replaces all settings with each update, so they are read, changed and
     written back as a whole, and read again where somebody else was faster.
 author:
-  - the quorum.swarm authors
+  - the quorum.swarm authors (!UNKNOWN)
 extends_documentation_fragment:
   - quorum.swarm.engine
 attributes:

@@ -16,7 +16,7 @@ description:
   - Where a majority is still locked, the manager is unlocked and then waits for the others. That is a warning. Unlock
     all of them in one task, so that they do not wait for each other in turn.
 author:
-  - the quorum.swarm authors
+  - the quorum.swarm authors (!UNKNOWN)
 extends_documentation_fragment:
   - quorum.swarm.engine
 attributes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -49,7 +50,10 @@ class Contender:
         ]
 
     def run(self, bed: Bed, phase: str) -> Run:
-        """Run it once, timed, and check the swarm. Raises BenchError where it fails or the swarm is not right."""
+        """Run it once, timed, and check the swarm.
+
+        Raises BenchError where it fails, the swarm is not right, or a converged run changes something.
+        """
         log = CACHE / f"{self.key}-{bed.size}-{phase}.log"
         counted = CACHE / "executions"
         counted.unlink(missing_ok=True)
@@ -68,6 +72,8 @@ class Contender:
             tail = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-30:])
             raise BenchError(f"{self.title}, {bed.size} nodes, {phase}: status {status}; the end of {log}:\n{tail}")
         bed.check()
+        if phase == "converged" and re.search(r"changed=[1-9]", log.read_text(errors="replace")):
+            raise BenchError(f"{self.title}, {bed.size} nodes: the second run changed something, see {log}")
         kinds = counted.read_text().split() if counted.exists() else []
         return Run(self.key, bed.size, phase, seconds, kinds.count("module"), kinds.count("command"))
 

@@ -120,7 +120,7 @@ def test_a_refusal_arrives_through_the_sdk(script: Script, name: str, version: s
     script.say("GET /nodes", refusal(name, version))
     with pytest.raises(EngineError) as caught:
         engine(script).nodes()
-    assert type(caught.value) is KINDS[name]
+    assert caught.type is KINDS[name]
     assert caught.value.status == TEXTS[version][name]["status"]
     assert str(caught.value).startswith(" ".join(TEXTS[version][name]["text"].split()).rstrip("."))
 
@@ -240,7 +240,7 @@ def test_all_calls_together_have_a_budget(script: Script) -> None:
 
     script.say("GET /nodes", slow)
     asked = engine(script, budget=25.0, timeout=60.0, clock=lambda: now[0])
-    for _ in range(3):
+    for _call in range(3):
         asked.nodes()
     with pytest.raises(Timeout, match="in the time given"):
         asked.nodes()

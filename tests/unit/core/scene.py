@@ -186,6 +186,7 @@ class Scene:
         lines += [_line("unsettled", item) for item in decision.unsettled]
         if decision.changes:
             acts = f"acts: {decision.init.host if decision.init else decision.actor}"
+            acts += ", hands over" if decision.hands_over else ""
             lines.append(acts + (f", finishes: {decision.closer}" if decision.closer else "") + "\n")
         elif not decision.refusals:
             lines.append("nothing to do\n")

@@ -192,6 +192,11 @@ def test_a_development_setup_needs_one_variable() -> None:
     assert decision.init.availability == "active"
 
 
+def test_a_host_that_is_taken_out_may_have_the_hostname_of_its_successor() -> None:
+    case = {"inventory": managers("abc") | {"m9": "absent"}, "hosts": {"m9": "hostname=m3 engine=E", "m3": "engine=E"}}
+    assert refusals(case) == []
+
+
 @pytest.mark.parametrize("zones", ["abc", "aabbc", "abcabca", "abcabcabc"])
 def test_the_guides_spreads_pass(zones: str) -> None:
     assert refusals({"inventory": managers(zones) | W}) == []

@@ -72,7 +72,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle_one(self) -> None:
         url = urlsplit(self.path)
-        _root, _, path = url.path.lstrip("/").partition("/") if url.path.startswith("/v1") else ("", "", url.path[1:])
+        path = url.path.lstrip("/")
+        if path.startswith("v1."):  # all but the question for the version carry a version
+            path = path.partition("/")[2]
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else None
         answer = self.script.answer(Request(self.command, f"/{path}", dict(parse_qsl(url.query)), body))

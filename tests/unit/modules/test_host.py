@@ -79,6 +79,43 @@ def test_no_output_is_no_address() -> None:
         host.parse_addresses("Command line is not complete.")
 
 
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is first on PATH."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    return tmp_path
+
+
+def tool(tools: Path, name: str, script: str) -> None:
+    (tools / name).write_text(f"#!/bin/sh\n{script}\n")
+    (tools / name).chmod(0o755)
+
+
+def test_addresses_are_asked_of_ip(tools: Path) -> None:
+    tool(tools, "ip", f"""test "$*" = "-j addr" && echo '{json.dumps(LINKS)}'""")
+    assert [address["address"] for address in host.addresses()][:2] == ["198.51.100.11", "198.51.100.12"]
+
+
+@pytest.mark.parametrize("script", ["exit 1", "echo 'no JSON'", "echo '[]'; exit 1"])
+def test_where_ip_fails_no_address_is_known(tools: Path, script: str) -> None:
+    tool(tools, "ip", script)
+    assert host.addresses() == []
+
+
+def test_an_engine_is_there_where_its_program_is(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places: list[tuple[str, str]] = []
+
+    def which(name: str, path: str) -> None:
+        places.append((name, path))
+
+    monkeypatch.setattr(host.shutil, "which", which)
+    assert host.engine_installed() is False
+    monkeypatch.setattr(host.shutil, "which", lambda name, path: "/usr/sbin/dockerd")
+    assert host.engine_installed() is True
+    assert places[0][0] == "dockerd"
+    assert "/usr/sbin" in places[0][1].split(":"), "which is not on everyone's PATH"
+
+
 ON = 'APT::Periodic::Unattended-Upgrade "1";\n'
 INSTALLED = "docker.io install installed\n"
 

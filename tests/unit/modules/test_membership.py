@@ -40,7 +40,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def managers() -> Iterator[list[str]]:
     """Two addresses at which somebody listens."""
-    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    servers = [socket.create_server(("127.0.0.1", 0)) for _number in range(2)]
     yield [f"127.0.0.1:{server.getsockname()[1]}" for server in servers]
     for server in servers:
         server.close()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.quorum.swarm.plugins.module_utils import host, observe
+from ansible_collections.quorum.swarm.plugins.module_utils.core import keyring
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import EngineError
 
@@ -59,6 +60,23 @@ def test_a_manager_tells_all_that_was_asked_for(script: Script, here: Host) -> N
     assert "SWMTKN" not in repr(facts)
 
 
+def test_an_autolocked_swarm_tells_a_digest_of_its_key_and_not_the_key(script: Script, here: Host) -> None:
+    here.is_at("active", ControlAvailable=True)
+    key = "SWMKEY-1-" + "u" * 43
+    script.say("GET /swarm", (200, {**SWARM, "Spec": {"EncryptionConfig": {"AutoLockManagers": True}}}))
+    script.say("GET /swarm/unlockkey", (200, {"UnlockKey": key}))
+    told = observe.observe({"docker_host": script.host, "api_timeout": 5, "gather": ["swarm"]})
+    assert told["swarm"]["unlock_key_digest"] == keyring.digest(key)
+    assert "uuuu" not in repr(told)
+
+
+def test_a_swarm_that_is_not_autolocked_is_not_asked_for_a_key(script: Script, here: Host) -> None:
+    here.is_at("active", ControlAvailable=True)
+    script.say("GET /swarm", (200, SWARM))
+    assert see(script.host, "swarm").swarm is not None
+    assert not script.said("GET /swarm/unlockkey")
+
+
 def test_only_what_was_asked_for_is_asked(script: Script, here: Host) -> None:
     here.is_at("active", ControlAvailable=True)
     assert see(script.host).problem == ""
@@ -87,7 +105,7 @@ def test_who_cannot_speak_for_a_swarm_says_why(
     assert facts.engine.answers
     assert facts.membership.state == here.place["LocalNodeState"]
     assert facts.swarm is None
-    assert not script.said("GET /nodes"), "there is no answer to wait for"
+    assert [request.path for request in script.asked] == ["/version", "/info"], "there is no answer to wait for"
 
 
 @pytest.mark.parametrize("version", VERSIONS)

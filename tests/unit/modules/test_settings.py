@@ -145,7 +145,7 @@ def test_nodes_that_keep_a_rotation_from_ending_are_named(engine: Engine, swarm:
     described = [("m1", "new", "ready"), ("w1", "old", "ready"), ("w2", "old", "down"), ("w3", "new", "down")]
     nodes = [
         {
-            "ID": name,
+            "ID": f"id-{name}",
             "Description": {"Hostname": name, "TLSInfo": {"CertIssuerPublicKey": key}},
             "Status": {"State": state},
         }

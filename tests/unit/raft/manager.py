@@ -15,7 +15,7 @@ from functools import cache
 from cryptography import x509
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from nacl.bindings import crypto_secretbox
 
 from . import forge
@@ -46,17 +46,21 @@ def private_key(name: str) -> ec.EllipticCurvePrivateKey:
     return ec.derive_private_key(1 + int.from_bytes(name.encode(), "big"), ec.SECP256R1())
 
 
-def issue(subject: dict[str, str], key: str, issuer: dict[str, str], issuer_key: str) -> bytes:
-    """A certificate, PEM."""
+Key = str | rsa.RSAPrivateKey
+
+
+def issue(subject: dict[str, str], key: Key, issuer: dict[str, str], issuer_key: Key) -> bytes:
+    """A certificate, PEM. A key is given by the name of one, or as one."""
+    own, signer = (private_key(one) if isinstance(one, str) else one for one in (key, issuer_key))
     oids = {"CN": x509.NameOID.COMMON_NAME, "OU": x509.NameOID.ORGANIZATIONAL_UNIT_NAME,
             "O": x509.NameOID.ORGANIZATION_NAME}
 
     def name(parts: dict[str, str]) -> x509.Name:
         return x509.Name([x509.NameAttribute(oids[part], value) for part, value in parts.items()])
 
-    builder = x509.CertificateBuilder(name(issuer), name(subject), private_key(key).public_key(), 1,
+    builder = x509.CertificateBuilder(name(issuer), name(subject), own.public_key(), 1,
                                       NOT_BEFORE, NOT_AFTER)
-    return builder.sign(private_key(issuer_key), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    return builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 ROOT = issue({"CN": "swarm-ca"}, "root", {"CN": "swarm-ca"}, "root")

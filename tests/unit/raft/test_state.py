@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import builtins
+import dataclasses
 import json
 from contextlib import suppress
 from datetime import datetime
@@ -95,6 +96,40 @@ class TestCertificate:
         with pytest.raises(CorruptStateError):
             keys.prove_chain(certificate.parse_certificates(own, "crt"), roots, "crt")
 
+    @pytest.mark.parametrize(("text", "problem"), [
+        (manager.CERTIFICATE[:-20], "the end of CERTIFICATE is missing"),
+        (b"-----BEGIN A-----\nb: 1\nb: 2\n\nYQ==\n-----END A-----\n", "the header b is there twice"),
+        (b"-----BEGIN A-----\nb: 1\nYQ==\n-----END A-----\n", "no empty line"),
+        (b"-----BEGIN A-----\nb: 1\n-----END A-----\n", "no empty line"),
+        (forge.pem("CERTIFICATE", b"x", {"b": "1"}), "CERTIFICATE in a file of certificates"),
+        (forge.pem("PRIVATE KEY", b"x"), "PRIVATE KEY in a file of certificates"),
+        (b"", "no PEM block"), (b"\xff", "not a PEM file"), (b"hello", "belongs to no PEM block"),
+    ])
+    def test_damaged_pem(self, text: bytes, problem: str) -> None:
+        with pytest.raises(CorruptStateError, match=problem):
+            certificate.parse_certificates(text, "crt")
+
+    def test_a_damaged_root(self) -> None:
+        """Its own signature does not count for the engine; here it tells that a root was changed."""
+        root = certificate.parse_certificates(manager.ROOT, "ca")[0]
+        bad = dataclasses.replace(root, der=root.der[:-1] + bytes([root.der[-1] ^ 1]))
+        own = certificate.parse_certificates(manager.CERTIFICATE, "crt")
+        with pytest.raises(CorruptStateError, match="the signature of a root is wrong"):
+            keys.prove_chain(own, [bad], "crt")
+
+    def test_an_rsa_root(self) -> None:
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
+        private = rsa.generate_private_key(65537, 2048)
+        own = certificate.parse_certificates(manager.issue(manager.NODE, "node", {"CN": "ca"}, private), "crt")
+        root = certificate.parse_certificates(manager.issue({"CN": "ca"}, private, {"CN": "ca"}, private), "ca")
+        keys.prove_chain(own, root, "crt")
+
+    def test_far_too_many_certificates(self) -> None:
+        own = certificate.parse_certificates(manager.CERTIFICATE, "crt")
+        with pytest.raises(UnsupportedStateError, match="too many"):
+            keys.prove_chain(own, certificate.parse_certificates(manager.ROOT * 8, "ca"), "crt")
+
     def test_every_byte_is_noticed(self) -> None:
         roots = certificate.parse_certificates(manager.ROOT, "ca")
         for at in range(len(manager.CERTIFICATE)):
@@ -102,13 +137,6 @@ class TestCertificate:
             bad[at] ^= 2
             with pytest.raises(RaftStateError):
                 keys.prove_chain(certificate.parse_certificates(bytes(bad), "crt"), roots, "crt")
-
-    @pytest.mark.parametrize("text", [b"", b"hello", b"\xff", b"-----BEGIN CERTIFICATE-----\n", manager.CERTIFICATE[3:],
-                                      manager.CERTIFICATE + b"x", forge.pem("CERTIFICATE", b"\x30\x80"),
-                                      forge.pem("CERTIFICATE", b""), forge.pem("PRIVATE KEY", b"x")])
-    def test_other_files(self, text: bytes) -> None:
-        with pytest.raises(CorruptStateError):
-            certificate.parse_certificates(text, "crt")
 
 
 class TestKeys:
@@ -180,6 +208,44 @@ class TestKeys:
     def test_damaged_headers(self, headers: dict[str, str], text: str) -> None:
         with pytest.raises(CorruptStateError, match=text):
             keys.parse_node_key(forge.pem("PRIVATE KEY", manager.tls_key(), headers), "key")
+
+    @pytest.mark.parametrize(("text", "problem"), [
+        (key_file() + key_file(), "more than one key"),
+        (forge.pem("RSA PRIVATE KEY", manager.tls_key()), "of the type RSA PRIVATE KEY"),
+    ])
+    def test_other_key_files(self, text: bytes, problem: str) -> None:
+        with pytest.raises(RaftStateError, match=problem):
+            keys.parse_node_key(text, "key")
+
+    @pytest.mark.parametrize(("sealed", "problem"), [
+        (manager.in_clear(bytes(31)), "a data key of 31 bytes"),
+        (manager.seal(manager.DEK, manager.KEK), "the TLS key is in clear, the data key is not"),
+    ])
+    def test_damaged_data_keys(self, sealed: bytes, problem: str) -> None:
+        headers = {"raft-dek": base64.b64encode(sealed).decode()}
+        with pytest.raises(CorruptStateError, match=problem):
+            keys.open_data_keys(keys.parse_node_key(forge.pem("PRIVATE KEY", b"x", headers), "key"), None, "key")
+
+    def test_a_tls_key_that_is_none(self) -> None:
+        headers = {"raft-dek": base64.b64encode(manager.in_clear(manager.DEK)).decode()}
+        key = keys.parse_node_key(forge.pem("PRIVATE KEY", b"x", headers), "key")
+        with pytest.raises(CorruptStateError, match="the TLS key is no key"):
+            keys.open_node_key(key, self.own, None, "key")
+
+    def test_a_tls_key_under_another_unlock_key(self) -> None:
+        headers = {"raft-dek": base64.b64encode(manager.seal(manager.DEK, manager.KEK)).decode()}
+        text = forge.pem("ENCRYPTED PRIVATE KEY", manager.tls_key(password=b"another"), headers)
+        with pytest.raises(WrongKeyError, match="does not open the TLS key"):
+            keys.open_node_key(keys.parse_node_key(text, "key"), self.own, manager.UNLOCK_KEY, "key")
+
+    def test_in_clear_in_the_old_format(self) -> None:
+        from cryptography.hazmat.primitives import serialization
+
+        old = manager.private_key("node").private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+        headers = {"raft-dek": base64.b64encode(manager.in_clear(manager.DEK)).decode()}
+        key = keys.parse_node_key(forge.pem("EC PRIVATE KEY", old, headers), "key")
+        assert keys.open_node_key(key, self.own, None, "key").tls_key == manager.tls_key()
 
     def test_an_absurd_amount_of_work_is_refused(self) -> None:
         good = manager.tls_key(password=manager.KEK)
