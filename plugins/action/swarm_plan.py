@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
         for finding in decision.notes:
             display.display(f"{finding.severity}: {finding.sentence()}")
         if decision.steps:
-            display.display(f"Plan ({len(decision.steps)} steps):")
+            display.display(f"Plan ({len(decision.steps)} step{'s' * (len(decision.steps) != 1)}):")
             for line in _lines(decision.steps):
                 display.display("  " + line)
         held = lease.read(view.swarm.labels) if view is not None else None
@@ -78,7 +78,7 @@ class ActionModule(ActionBase):
             "force": wanted.force,
             "owner": owner,
             "take_over": held.owner if held is not None and controller.is_dead(held.owner) else "",
-            "unsettled": [item.sentence() for item in decision.unsettled],
+            "unsettled": [item.as_dict() for item in decision.unsettled],
         }
 
 

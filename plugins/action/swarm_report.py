@@ -15,7 +15,8 @@ from dataclasses import replace
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.action.swarm_judge import judge
-from ansible_collections.quorum.swarm.plugins.module_utils.core import report, settings, verdict
+from ansible_collections.quorum.swarm.plugins.module_utils.core import provision, report, settings, verdict
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Membership
 from ansible_collections.quorum.swarm.plugins.plugin_utils import controller
 
@@ -33,7 +34,7 @@ class ActionModule(ActionBase):
         wanted = controller.wanted_of(task_vars)
         judgement, facts = judge(task_vars, wanted)
         plan = controller.plain(task_vars["hostvars"]["localhost"].get("__swarm_plan") or {})
-        problems = list(plan.get("unsettled") or [])
+        held = None
         if self._task.check_mode:
             return {"changed": False}
         for host in (plan.get("closer"), plan.get("actor")):
@@ -44,6 +45,7 @@ class ActionModule(ActionBase):
                 facts = {name: replace(item, membership=Membership()) for name, item in before.items()}
                 facts[host] = HostFacts.of(host, placed["facts"])
                 judgement = verdict.judge([facts[host]], wanted.swarm_id)
+                held = [Finding(**item) for item in placed["held"]]
                 break
         judgement = self._with_settings(judgement, plan, task_vars)
         display = Display()
@@ -52,8 +54,10 @@ class ActionModule(ActionBase):
                             f"known to be dead.")
         for line in ["", *report.swarm(judgement, wanted, facts), ""]:
             display.display(line)
-        if problems:
-            return {"changed": False, "failed": True, "msg": " | ".join(problems)}
+        planned = [Finding(**item) for item in plan.get("unsettled") or []]
+        undone = provision.left_over(planned, held, judgement.view)
+        if undone:
+            return {"changed": False, "failed": True, "msg": " | ".join(item.sentence() for item in undone)}
         return {"changed": False, "verdict": judgement.verdict}
 
     @staticmethod

@@ -29,6 +29,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils.leasing import Holder
 
 DOWN_AFTER = 40.0
 """Seconds that a node which has left, or died, is given to be listed as down. About 15 s are usual."""
+UNKNOWN_FOR = 20.0
+"""Seconds that a node may be listed as unknown before it counts as not ready."""
 
 
 class Stuck(Exception):
@@ -66,6 +68,14 @@ class Topology:
         """The nodes as the swarm lists them now."""
         return tuple(Node.of(node_facts(raw)) for raw in self.engine.nodes())
 
+    def _known(self) -> tuple[Node, ...]:
+        """The nodes, once the swarm knows how those in question are: for seconds after an election it does not."""
+        def are_known(nodes: tuple[Node, ...]) -> bool:
+            return not any(node.state == "unknown" for node in plan.match(nodes, self.orders).values())
+
+        _unused, nodes = wait_until(self.nodes, are_known, UNKNOWN_FOR)
+        return nodes
+
     def planned(self, here: str) -> plan.Plan:
         """All that would be done, nothing of it done."""
         nodes = self.nodes()
@@ -81,7 +91,7 @@ class Topology:
         :raises core.lease.Held: when somebody else is changing the swarm.
         :raises EngineError: when the engine refuses.
         """
-        outcome.nodes = self.nodes()
+        outcome.nodes = self._known()
         self._count_result(outcome.nodes)
         while True:
             step_plan = plan.next_steps(outcome.nodes, self.orders, self.removals, here)

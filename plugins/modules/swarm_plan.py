@@ -55,8 +55,8 @@ phases:
   type: dict
   returned: success
 unsettled:
-  description: What the run leaves undone, one sentence each.
+  description: What the run leaves undone, as it looks before it acts.
   type: list
-  elements: str
+  elements: dict
   returned: success
 """

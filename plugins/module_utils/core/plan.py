@@ -25,6 +25,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import quorum
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import LABEL_HOST, LABEL_MANAGED, Node
 
+HELD = ("no_quorum", "waits_for_managers", "would_lose_quorum", "acts_here", "not_ready")
+"""Identifiers of what holds a plan back. Each may be over by the time that the steps are done."""
 KINDS = ("join", "update", "promote", "demote", "leave", "remove")
 
 

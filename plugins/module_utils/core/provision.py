@@ -26,7 +26,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import (
     half_joined,
     is_foreign,
 )
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, Swarm
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, Swarm, View
 
 OLDEST_ENGINE = (20, 10)
 
@@ -106,6 +106,8 @@ def to_ask(
     wanted: Wanted, judgement: Judgement, facts: Mapping[str, HostFacts], engine_check: bool = False
 ) -> list[str]:
     """The hosts that have to be asked themselves, in the order of the inventory."""
+    if not wanted.managers:
+        return [node.host for node in wanted.nodes]
     if judgement.verdict not in ("absent", "healthy", "degraded"):
         # The probe needs no SDK: where that is all that was missing, it tells that there is no swarm yet.
         blind = judgement.verdict == "unknown" and any(item.problem == "no_sdk" for item in facts.values())
@@ -134,6 +136,11 @@ def decide(
     :param engine_check: whether the engines of members are to be checked too (``swarm_engine_check``).
     :param kept_key_digest: of the unlock key that the controller keeps; empty: it keeps none.
     """
+    if not wanted.managers:
+        # Allowed by name (swarm_allow_no_manager): hosts are made ready for a swarm, and none is made.
+        engines = _engines(wanted, facts, [_join(want, "") for want in wanted.nodes], engine_config, engine_check)
+        return Decision(steps=tuple(Step("engine", host, "", why) for host, why in engines.items()),
+                        engines=tuple(engines))
     if judgement.verdict not in ("absent", "healthy", "degraded"):
         follow = NEXT_PLAYBOOK.get(judgement.verdict)
         remedy = f"ansible-playbook {follow}" if follow else _no_playbook(judgement.verdict)
@@ -331,9 +338,11 @@ def _may_belong(wanted: Wanted, facts: Mapping[str, HostFacts]) -> list[Finding]
     """Hosts that may belong to a swarm although no manager does: none is made anew while there is one."""
     found = []
     for host, item in sorted(facts.items()):
-        relaxed = "swarm_force" if wanted.node(host) is None and not wanted.force else ""
+        want = wanted.node(host)
+        dispensable = want is None or want.role == "worker"
+        relaxed = "swarm_force" if dispensable and not wanted.force else ""
         if not item.answered:
-            if wanted.node(host) is None and wanted.force:
+            if dispensable and wanted.force:
                 continue
             found.append(Finding("host_silent", "critical",
                                  f"{host} does not answer ({item.why_not}), and may belong to a swarm: none is made "
@@ -586,3 +595,24 @@ def _remote_addrs(nodes: Sequence[Node], init: Join | None) -> tuple[str, ...]:
         return (f"[{addr}]:2377" if ":" in addr else f"{addr}:2377",)
     return tuple(node.manager_addr for node in sorted(nodes, key=lambda n: (not n.leader, n.hostname))
                  if node.reachable and node.manager_addr)
+
+
+def left_over(
+    planned: Sequence[Finding], held: Sequence[Finding] | None, view: View | None
+) -> list[Finding]:
+    """What is undone at the end of a run.
+
+    :param planned: ``Decision.unsettled``. What held the planner back then may have come true since.
+    :param held: what held the topology back when it ended; ``None`` where nothing was to be done to it.
+    :param view: the swarm at the end.
+    """
+    if held is None:
+        return list(planned)
+    rest = [item for item in planned if item.id not in plan.HELD or (item.id == "not_ready" and _still(item, view))]
+    return rest + [item for item in held if item.id not in ("acts_here", "not_ready")]
+
+
+def _still(finding: Finding, view: View | None) -> bool:
+    """Whether the node of this host is still not what it should be."""
+    nodes = [node for node in view.nodes if node.host == finding.host] if view is not None else []
+    return not any(node.state == "ready" and (not node.voter or node.reachable) for node in nodes)

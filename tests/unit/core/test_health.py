@@ -557,7 +557,8 @@ def test_tasks_on_managers() -> None:
 @pytest.mark.parametrize("lacking", ["limited_cpu", "limited_memory"])
 def test_tasks_without_limits_on_managers_are_worse(lacking: str) -> None:
     case = Case(3, 0)
-    case.services = [replace(WEB, **{lacking: False}), replace(WEB, id="api", name="api")]
+    limits: dict[str, Any] = {lacking: False}
+    case.services = [replace(WEB, **limits), replace(WEB, id="api", name="api")]
     for name in case.nodes:
         case.alter(name, availability="active")
     case.tasks = [Task("t1", "web", "id-m1", state="running"), Task("t2", "api", "id-m2", state="running")]

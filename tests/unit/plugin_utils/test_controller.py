@@ -123,8 +123,8 @@ def seen(variables: dict[str, Any]) -> Any:
     [
         ({}, "it was not asked"),
         ({"__swarm_seen": {"skipped": True}}, "it was not asked"),
-        ({"__swarm_seen": {"unreachable": True, "msg": "Task failed: Failed to connect to the host via ssh: ssh: connect "
-                                                       "to host 192.0.2.1 port 22: No route to host\n"}},
+        ({"__swarm_seen": {"unreachable": True, "msg": "Task failed: Failed to connect to the host via ssh: "
+                                                       "ssh: connect to host 192.0.2.1 port 22: No route to host\n"}},
          "ssh: connect to host 192.0.2.1 port 22: No route to host"),
         ({"__swarm_seen": {"unreachable": True}}, "unreachable"),
         ({"__swarm_seen": {"failed": True, "msg": "Timed out after 40 seconds."}}, "Timed out after 40 seconds"),

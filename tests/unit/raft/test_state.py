@@ -117,6 +117,13 @@ class TestCertificate:
         with pytest.raises(CorruptStateError, match="the signature of a root is wrong"):
             keys.prove_chain(own, [bad], "crt")
 
+    def test_a_root_that_another_ca_issued(self) -> None:
+        """`docker swarm ca --ca-cert` takes a company's intermediate."""
+        crossed = manager.issue({"CN": "swarm-ca-2"}, "new-root", {"CN": "company"}, "company")
+        own = manager.issue(manager.NODE, "node", {"CN": "swarm-ca-2"}, "new-root")
+        roots = certificate.parse_certificates(crossed, "ca")
+        keys.prove_chain(certificate.parse_certificates(own, "crt"), roots, "crt")
+
     def test_an_rsa_root(self) -> None:
         from cryptography.hazmat.primitives.asymmetric import rsa
 

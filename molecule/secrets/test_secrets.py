@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """No token, unlock key or private key is to be seen: not in what a run prints, on no command line, in no file or journal.
 
-Everything is done once at the highest verbosity, with files instead of pipelining (the more talkative way), with
-failures in it, while somebody reads all command lines on the nodes and here, again and again.
+Everything is done once at the highest verbosity, with failures in it, while somebody reads all command lines on the
+nodes and here, again and again. Without pipelining, which is the more talkative way: Ansible then lays a module with its
+arguments down as a file for as long as it runs, which nobody but its owner may read.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _WORDS = "SWMTK[N]-1-[0-9a-z]{20,}|SWMKE[Y]-1-[A-Za-z0-9+/]{20,}|BEGI[N] [A-Z ]*
 _WATCH = rf"""
 while [ -e /run/watched ]; do
   grep -aoE '{_WORDS}' /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null
-  find /tmp /var/tmp /root /var/lib/quorum.swarm -type f ! -perm 600 -exec grep -laE '{_WORDS}' {{}} + 2>/dev/null
+  find /tmp /var/tmp /root /var/lib/quorum.swarm -type f -perm /077 -exec grep -laE '{_WORDS}' {{}} + 2>/dev/null
   sleep 0.1
 done
 """
