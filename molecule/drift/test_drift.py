@@ -8,23 +8,30 @@ Every test begins with the converged swarm of five managers and two workers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.lab.lab import Lab
 from tests.testinfra.inventories import Inventories
 from tests.testinfra.playbooks import Operator
-from tests.testinfra.swarms import assert_swarm, assert_unchanged, by_hostname, eventually, host, look, members, membership, settled
+from tests.testinfra.swarms import (
+    assert_swarm,
+    assert_unchanged,
+    by_hostname,
+    eventually,
+    host,
+    look,
+    members,
+    membership,
+    settled,
+)
 
 MANAGERS = ["m1", "m2", "m3", "m4", "m5"]
 WORKERS = ["w1", "w2"]
 
 
 @pytest.fixture(autouse=True)
-def _converged(lab: Lab, operator: Operator) -> Iterator[None]:
+def _converged(lab: Lab, operator: Operator) -> None:
     operator.provision(lab.inventory)
-    yield
 
 
 def docker(lab: Lab, command: str, node: str = "m1") -> str:
@@ -97,7 +104,10 @@ def test_a_host_of_another_swarm_is_refused(lab: Lab, operator: Operator, invent
     docker(lab, f"swarm init --advertise-addr {lab.node('s1').addr}", "s1")
     try:
         before = look(lab)
-        for wanted in (inventories.write(MANAGERS, [*WORKERS, "s1"]), inventories.write([*MANAGERS[:4], "s1"], WORKERS)):
+        for wanted in (
+            inventories.write(MANAGERS, [*WORKERS, "s1"]),
+            inventories.write([*MANAGERS[:4], "s1"], WORKERS),
+        ):
             run = operator.run("provision", wanted)
             assert not run.ok, run
             assert "s1 belongs to" in run.failures or "s1: swarm" in run.failures, run
@@ -150,7 +160,9 @@ def test_another_address_for_a_manager_is_refused_with_the_playbook_that_does_it
     lab.node("m2").run(f"ip address add {other}/24 dev eth0")
     try:
         before = look(lab)
-        run = operator.run("provision", inventories.write(MANAGERS, WORKERS, hosts={"m2": {"swarm_advertise_addr": other}}))
+        run = operator.run(
+            "provision", inventories.write(MANAGERS, WORKERS, hosts={"m2": {"swarm_advertise_addr": other}})
+        )
         assert not run.ok, run
         assert f"m2 is advertised at {lab.node('m2').addr}" in run.failures, run
         assert "ansible-playbook quorum.swarm.readdress -e swarm_node=m2" in run.failures, run

@@ -24,6 +24,7 @@ ALL = {"managers": MANAGERS, "workers": ["w1"]}
 
 @pytest.fixture(scope="module")
 def before(lab: Lab) -> Look:
+    """What the hosts were like before anything was refused."""
     return look(lab)
 
 
@@ -52,7 +53,9 @@ WRONG = {
         {"managers": ["m1", "m2"]}, ("Two managers", "majority 2 of 2", "tolerance 0"), "swarm_allow_two_managers"
     ),
     "four managers": Wrong(
-        {"managers": ["m1", "m2", "m3", "m4"]}, ("4 managers", "majority 3", "Make it 3 or 5"), "swarm_allow_even_managers"
+        {"managers": ["m1", "m2", "m3", "m4"]},
+        ("4 managers", "majority 3", "Make it 3 or 5"),
+        "swarm_allow_even_managers",
     ),
     "one zone": Wrong(
         {**ALL, "hosts": at(m1="a", m2="a", m3="a")},
@@ -65,11 +68,13 @@ WRONG = {
         "swarm_allow_deadly_zone",
     ),
     "no zone": Wrong(
-        {**ALL, "without": ["swarm_zone"]}, ("m1 is a manager without swarm_zone", "Name its failure zone"),
+        {**ALL, "without": ["swarm_zone"]},
+        ("m1 is a manager without swarm_zone", "Name its failure zone"),
         "swarm_allow_manager_without_zone",
     ),
     "two groups": Wrong(
-        {"managers": MANAGERS, "workers": ["m1"]}, ("m1 is in swarm_managers and swarm_workers", "one of them"),
+        {"managers": MANAGERS, "workers": ["m1"]},
+        ("m1 is in swarm_managers and swarm_workers", "one of them"),
         "swarm_allow_host_in_two_groups",
     ),
     "one address for two": Wrong(
@@ -84,11 +89,13 @@ WRONG = {
         ALL, ("'keys'", "not absolute"), variables={"swarm_autolock": True, "swarm_controller_dir": "keys"}
     ),
     "a folder for the key that cannot be written": Wrong(
-        ALL, ("/proc/keys-of-swarm", "cannot be written"),
+        ALL,
+        ("/proc/keys-of-swarm", "cannot be written"),
         variables={"swarm_autolock": True, "swarm_controller_dir": "/proc/keys-of-swarm"},
     ),
     "an address with a port": Wrong(
-        {**ALL, "hosts": {"m1": {"swarm_advertise_addr": "192.0.2.1:2377"}}}, ("m1: swarm_advertise_addr", "one IP address")
+        {**ALL, "hosts": {"m1": {"swarm_advertise_addr": "192.0.2.1:2377"}}},
+        ("m1: swarm_advertise_addr", "one IP address"),
     ),
     "a network that is none": Wrong(
         {**ALL, "hosts": {"m1": {"swarm_advertise_cidr": "192.0.2.0/99"}}}, ("m1: swarm_advertise_cidr", "192.0.2.0/24")
@@ -100,18 +107,20 @@ WRONG = {
         {**ALL, "hosts": {"w1": {"swarm_labels": {"quorum.swarm/host": "x"}}}}, ("w1: swarm_labels", "collection's own")
     ),
     "an allowance that does not exist": Wrong(
-        ALL, ("swarm_allow_everything: no such variable", "swarm_allow_single_manager"), variables={"swarm_allow_everything": 1}
+        ALL,
+        ("swarm_allow_everything: no such variable", "swarm_allow_single_manager"),
+        variables={"swarm_allow_everything": 1},
     ),
     "one value that the hosts disagree about": Wrong(
-        {**ALL, "hosts": {"m1": {"swarm_autolock": True}}}, ("swarm_autolock is one value for the whole swarm", "m1", "m2")
+        {**ALL, "hosts": {"m1": {"swarm_autolock": True}}},
+        ("swarm_autolock is one value for the whole swarm", "m1", "m2"),
     ),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_inventory_is_refused(
-    name: str, lab: Lab, operator: Operator, inventories: Inventories, before: Look
-) -> None:
+@pytest.mark.usefixtures("before")
+def test_a_wrong_inventory_is_refused(name: str, operator: Operator, inventories: Inventories) -> None:
     wrong = WRONG[name]
     run = operator.run("provision", inventories.write(**wrong.inventory), *wrong.arguments, **wrong.variables)
     assert not run.ok, run
@@ -120,10 +129,15 @@ def test_a_wrong_inventory_is_refused(
     assert (f"-e {wrong.allow}=true" in run.failures) if wrong.allow else ("-e swarm_allow" not in run.failures), run
     assert not run.changed
     assert "PLAY [Observe]" not in run.output, "hosts were asked"
+
+
+def test_nothing_of_this_changed_any_host(lab: Lab, before: Look) -> None:
     assert_unchanged(lab, before)
 
 
-def test_what_is_allowed_by_name_is_not_refused(lab: Lab, operator: Operator, inventories: Inventories, before: Look) -> None:
+def test_what_is_allowed_by_name_is_not_refused(
+    lab: Lab, operator: Operator, inventories: Inventories, before: Look
+) -> None:
     wanted = inventories.write(["m1", "m2"], ["w1"], without=["swarm_zone"])
     variables = {"swarm_allow_two_managers": "yes", "swarm_allow_manager_without_zone": True}
     run = operator.provision(wanted, "--check", **variables)
@@ -151,7 +165,9 @@ def leased(lab: Lab) -> Iterator[dict[str, Any]]:
     try:
         yield {}
     finally:
-        lab.node("m2").run(f"ip address change {lab.node('m2').addr}/24 dev eth0 valid_lft forever preferred_lft forever")
+        lab.node("m2").run(
+            f"ip address change {lab.node('m2').addr}/24 dev eth0 valid_lft forever preferred_lft forever"
+        )
 
 
 @contextmanager
@@ -178,9 +194,9 @@ def same_hostname(lab: Lab) -> Iterator[dict[str, Any]]:
 @contextmanager
 def with_live_restore(lab: Lab) -> Iterator[dict[str, Any]]:
     """m2's engine has live-restore enabled."""
-    node = lab.node("m2")
-    node.run("mkdir -p /etc/docker && cp -a /etc/docker/daemon.json /run/daemon.json 2>/dev/null; "
-             "echo '{\"live-restore\": true}' > /etc/docker/daemon.json && systemctl restart docker")  # fmt: skip
+    lab.node("m2").run(
+        "mkdir -p /etc/docker && echo '{\"live-restore\": true}' > /etc/docker/daemon.json && systemctl restart docker"
+    )
     try:
         yield {}
     finally:

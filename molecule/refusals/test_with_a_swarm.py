@@ -39,9 +39,7 @@ def test_another_swarm_than_the_inventory_is_about(lab: Lab, operator: Operator,
     assert_unchanged(lab, before)
 
 
-def test_a_service_that_would_be_homeless(
-    lab: Lab, operator: Operator, inventories: Inventories, wanted: Path
-) -> None:
+def test_a_service_that_would_be_homeless(lab: Lab, operator: Operator, inventories: Inventories, wanted: Path) -> None:
     lab.node("m1").run(
         f"docker service create --detach --quiet --no-resolve-image --name picky --constraint node.hostname==w2 {IMAGE}"
     )
@@ -65,8 +63,7 @@ def test_a_swarm_without_a_quorum(lab: Lab, operator: Operator, wanted: Path) ->
     lab.split(["m1"], ["m2", "m3"])
     lab.split(["m2"], ["m3"])
     try:
-        for name in MANAGERS:
-            eventually(lambda name=name: leaderless(lab, name), f"{name} has no leader")
+        eventually(lambda: all(leaderless(lab, name) for name in MANAGERS), "nobody has a leader")
         before = look(lab)
         run = operator.run("provision", wanted)
         assert not run.ok, run

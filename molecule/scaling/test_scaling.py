@@ -129,7 +129,9 @@ def test_a_manager_moves_to_another_zone_and_nothing_else_happens(
 def test_workers_come_and_go(lab: Lab, operator: Operator, inventories: Inventories, given: Given) -> None:
     given(["m1", "m2", "m3"], ["w1", "m4"])
     with served(lab, ["w1"]):
-        operator.provision(inventories.write(["m1", "m2", "m3"], ["w1", "w2", "s1"], absent=["m4"], hosts=in_zones(s1="c")))
+        operator.provision(
+            inventories.write(["m1", "m2", "m3"], ["w1", "w2", "s1"], absent=["m4"], hosts=in_zones(s1="c"))
+        )
     assert_swarm(lab, ["m1", "m2", "m3"], ["w1", "w2", "s1"], {"s1": "c"})
     with served(lab, ["w1"]):
         gone = inventories.write(["m1", "m2", "m3"], ["w1"], absent=["w2", "s1", "m4"])
@@ -174,7 +176,9 @@ def test_hosts_that_are_gone_for_good(lab: Lab, operator: Operator, inventories:
         lab.reset(["m3", "w2"])
 
 
-def test_what_would_cost_the_quorum_is_refused(lab: Lab, operator: Operator, inventories: Inventories, given: Given) -> None:
+def test_what_would_cost_the_quorum_is_refused(
+    lab: Lab, operator: Operator, inventories: Inventories, given: Given
+) -> None:
     given(["m1", "m2", "m4"], ["w1"], m4="c")
     lab.node("m4").kill()
     try:

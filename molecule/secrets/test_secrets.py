@@ -1,15 +1,16 @@
 # Copyright: (c) 2026, the quorum.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No token, unlock key or private key is to be seen: not in what a run prints, on no command line, in no file or journal.
+"""No token, unlock key or private key is to be seen: not printed, on no command line, in no file and no journal.
 
-Everything is done once at the highest verbosity, with failures in it, while somebody reads all command lines on the
-nodes and here, again and again. Without pipelining, which is the more talkative way: Ansible then lays a module with its
+Everything is done once at the highest verbosity, with failures in it, while somebody reads all command lines on nodes
+and here, again and again. Without pipelining, which is the more talkative way: Ansible then lays a module with its
 arguments down as a file for as long as it runs, which nobody but its owner may read.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import threading
@@ -52,14 +53,26 @@ class Watch:
 
     def here(self) -> None:
         while not self._stop.is_set():
-            # Nodes are containers of this machine: their processes are in this list as well.
-            lines = subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True).stdout
-            self.seen += [f"here: {line[:200]}" for line in lines.splitlines() if SECRET.search(line)]
+            self.seen += [f"here: {line[:200]}" for line in _own_command_lines() if SECRET.search(line)]
             self.looks += 1
             self._stop.wait(0.1)
 
     def stop(self) -> None:
         self._stop.set()
+
+
+def _own_command_lines() -> list[str]:
+    """The command lines of all processes on this machine that descend from this one: the playbook and its children."""
+    rows = subprocess.run(["ps", "-eww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    table = {
+        int(pid): (int(parent), line) for pid, parent, line in (row.split(maxsplit=2) for row in rows.splitlines())
+    }
+    own = {os.getpid()}
+    while True:
+        children = {pid for pid, (parent, _) in table.items() if parent in own} - own
+        if not children:
+            return [line for pid, (_, line) in table.items() if pid in own]
+        own |= children
 
 
 @contextmanager

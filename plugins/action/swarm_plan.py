@@ -54,9 +54,10 @@ class ActionModule(ActionBase):
         would = _by_host(decision)
         return {
             "changed": False,
+            "swarm_id": view.swarm.id if view is not None else "",
             "steps": [step.as_dict() for step in decision.steps],
             "would": would,
-            "phases": _phases(decision, list(would), bool(self._task.check_mode)),
+            "phases": _phases(decision, list(would), bool(self._task.check_mode), _is_stale(held)),
             "asked": sorted(facts),
             "init": asdict(decision.init) if decision.init else {},
             "init_labels": labels,
@@ -77,15 +78,22 @@ class ActionModule(ActionBase):
             },
             "force": wanted.force,
             "owner": owner,
-            "take_over": held.owner if held is not None and controller.is_dead(held.owner) else "",
             "unsettled": [item.as_dict() for item in decision.unsettled],
         }
 
 
-def _phases(decision, would, check_mode):
-    """The hosts of each play. In check mode nobody acts, and each host says what it would have."""
+def _is_stale(held):
+    """Whether a lease is there that nobody holds any more: its time is over, or its run is known to be dead."""
+    return held is not None and (held.expires < time.time() or controller.is_dead(held.owner))
+
+
+def _phases(decision, would, check_mode, stale_lease):
+    """The hosts of each play. In check mode nobody acts, and each host says what it would have.
+
+    A lease that a killed run left is taken and given back, also where there is nothing else to do.
+    """
     acts = decision.places_nodes and bool(decision.actor)
-    begins = (acts or bool(decision.settings)) and bool(decision.actor) and decision.init is None
+    begins = (acts or bool(decision.settings) or stale_lease) and bool(decision.actor) and decision.init is None
     phases = {
         "engines": list(decision.engines),
         "init": [decision.init.host] if decision.init else [],
@@ -96,6 +104,7 @@ def _phases(decision, would, check_mode):
         "leaves": list(decision.leaves),
         "closer": [decision.closer] if decision.closer else [],
         "settler": [decision.closer or decision.actor] if decision.settings else [],
+        "giver": [decision.closer or decision.actor] if decision.settings or (begins and not acts) else [],
     }
     if check_mode:
         return {**{name: [] for name in phases}, "would": would}

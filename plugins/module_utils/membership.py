@@ -58,6 +58,11 @@ class Here:
         return self.membership.control or self.raft_log or bool(self.certificate and self.certificate.manager)
 
     @property
+    def node_id(self) -> str:
+        """The node's ID. A locked manager's engine does not tell it; its certificate does."""
+        return self.membership.node_id or (self.certificate.node if self.certificate else "")
+
+    @property
     def swarm_id(self) -> str:
         """The cluster ID in the node's certificate, or empty."""
         return self.certificate.swarm if self.certificate else ""
@@ -187,7 +192,7 @@ def initialize(engine: Engine, body: Mapping[str, Any], seconds: float, check: b
     if now.state not in ("", "inactive"):
         what = "a worker" if now.state == "active" and not now.control else f"in state '{now.state}'"
         raise Refused(
-            f"this host is in a swarm already ({what}, node {now.node_id or 'unknown'}, swarm "
+            f"this host is in a swarm already ({what}, node {here.node_id or 'unknown'}, swarm "
             f"{here.swarm_id or 'unknown'}{': ' + now.error.rstrip('.') if now.error else ''}). "
             "A new swarm is made on a host that is in none."
         )
@@ -229,14 +234,14 @@ def join(engine: Engine, wanted: Join, check: bool) -> Outcome:
         raise Refused("this host is a locked manager: unlock it with quorum.swarm.swarm_unlock.")
     if place == member.BROKEN:
         raise Refused(
-            f"this host is node {now.node_id} of the swarm, but is '{now.state}': "
+            f"this host is node {here.node_id} of the swarm, but is '{now.state}': "
             f"{now.error.rstrip('.') or 'no reason given'}. "
             "If it does not recover, remove its entry (quorum.swarm.swarm_topology) and let it leave "
             "(quorum.swarm.swarm_member with state=absent)."
         )
     if place == member.FOREIGN:
         raise Refused(
-            f"foreign: this host is node {now.node_id or 'unknown'} of swarm {here.swarm_id or 'unknown'} (state "
+            f"foreign: this host is node {here.node_id or 'unknown'} of swarm {here.swarm_id or 'unknown'} (state "
             f"'{now.state}'), which this swarm does not list. Let it leave that swarm first (quorum.swarm.swarm_member "
             "with state=absent)."
         )
@@ -285,20 +290,31 @@ def _join_by(engine: Engine, wanted: Join, addr: str, seconds: float) -> str:
 
 
 def leave(
-    engine: Engine, force: bool, seconds: float, check: bool, known_nodes: Sequence[str] | None = None
+    engine: Engine,
+    force: bool,
+    seconds: float,
+    check: bool,
+    known_nodes: Sequence[str] | None = None,
+    swarm_id: str = "",
 ) -> Outcome:
     """Make this host a member of no swarm.
 
     :param force: also where it is a manager, as long as the others keep their quorum, or it is the only one.
     :param known_nodes: the IDs of all nodes that its swarm lists. A host whose node is not among them was taken out of
         the swarm: it is no voter any more, whatever it thinks itself to be, and leaves without further ado.
-    :raises Refused: it is a manager, and must not.
+    :param swarm_id: the cluster ID of the swarm that it is to leave, where it is known; no other one is left.
+    :raises Refused: it is a manager, and must not; or it is of another swarm.
     """
     here = look(engine)
     now = here.membership
     if now.state in ("", "inactive"):
         return _outcome(False, here, here)
-    taken_out = bool(known_nodes) and now.node_id not in (known_nodes or ())
+    if swarm_id and here.swarm_id and here.swarm_id != swarm_id:
+        raise Refused(
+            f"foreign: this host is node {here.node_id} of swarm {here.swarm_id}, not of {swarm_id}, which it is to "
+            "leave."
+        )
+    taken_out = member.taken_out(now, here.certificate, known_nodes or ())
     if here.is_manager and not taken_out and not force and not _wanted_manager(engine, now.node_id):
         # A manager that was demoted a moment ago still reads as one until it has its worker's certificate.
         _unused, here = wait_until(lambda: look(engine), lambda seen: not seen.is_manager, DEMOTION)
@@ -332,7 +348,7 @@ def _guard_manager(engine: Engine, here: Here, force: bool, check: bool) -> None
     now = here.membership
     if not force:
         raise Refused(
-            f"this host is a manager (node {now.node_id or (here.certificate and here.certificate.node)}): demote it "
+            f"this host is a manager (node {here.node_id or 'unknown'}): demote it "
             "first with quorum.swarm.swarm_topology. With force=true it leaves as it is, where the others keep their "
             "quorum."
         )

@@ -20,6 +20,11 @@ author:
 extends_documentation_fragment:
   - quorum.swarm.engine
 attributes:
+  action:
+    description: An action plugin of this name does part of the work on the controller.
+    support: full
+    details:
+      - It knows whether the owner is a run on this controller that is dead, and does not wait for its lease.
   check_mode:
     description: Can run in check mode and say what would change, without changing anything.
     support: full
@@ -80,6 +85,11 @@ taken_over:
   type: str
   returned: always
   sample: ""
+held_by:
+  description: Who holds the lease.
+  type: str
+  returned: when it is held by another owner
+  sample: ops@bastion
 known_nodes:
   description: The IDs of all nodes of the swarm.
   type: list
@@ -126,7 +136,9 @@ def main():
         result["known_nodes"] = [raw["ID"] for raw in engine.nodes()]
         if params["return_worker_token"]:
             result["worker_token"] = engine.join_tokens()["Worker"]
-    except (lease.Held, EngineError) as error:
+    except lease.Held as error:
+        module.fail_json(msg=str(error), held_by=error.lease.owner)
+    except EngineError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, taken_over=holder.taken_over.owner if holder.taken_over else "", **result)
 

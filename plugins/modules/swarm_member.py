@@ -98,6 +98,12 @@ options:
         more, so it leaves although it may think itself a manager.
     type: list
     elements: str
+  swarm_id:
+    description:
+      - With O(state=absent), the ID of the swarm to leave. A node of another one is refused, and named.
+      - Without it, the host leaves whichever swarm it is in.
+    type: str
+    default: ""
   return_worker_token:
     description:
       - Return the worker token as RV(worker_token). The host must be a manager that finds a leader.
@@ -177,7 +183,8 @@ def act(module: AnsibleModule, engine: Engine) -> membership.Outcome:
     """Do what the options say."""
     params, check = module.params, module.check_mode
     if params["state"] == "absent":
-        return membership.leave(engine, params["force"], params["timeout"], check, params["known_nodes"])
+        known_nodes, swarm_id = params["known_nodes"], params["swarm_id"]
+        return membership.leave(engine, params["force"], params["timeout"], check, known_nodes, swarm_id)
     if params["state"] == "joined":
         return membership.join(engine, membership.Join.of_params(params), check)
     return membership.initialize(engine, membership.init_body(params), params["timeout"], check)
@@ -199,6 +206,7 @@ def main() -> None:
             "join_token": {"type": "str", "no_log": True},
             "remote_addrs": {"type": "list", "elements": "str"},
             "known_nodes": {"type": "list", "elements": "str"},
+            "swarm_id": {"type": "str", "default": ""},
             "return_worker_token": {"type": "bool", "default": False, "no_log": False},
             "force": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 60},

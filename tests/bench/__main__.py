@@ -73,11 +73,12 @@ def facts(lab: Lab, repeats: int, load: float) -> dict[str, str]:
         for line in Path("/proc/cpuinfo").read_text().splitlines()
         if line.startswith("model name")
     }
+    changed = asked("git", "status", "--porcelain", "plugins", "roles", "playbooks")
     node = lab.managers[0]
     peer = contenders.versions(contenders.PEER / "bin" / "python")
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
-        "commit": asked("git", "describe", "--always", "--abbrev=12", "--dirty=+"),
+        "commit": asked("git", "rev-parse", "--short=12", "HEAD") + ("+ changes" if changed else ""),
         "repeats": str(repeats),
         "machine": f"{os.cpu_count()} cores ({', '.join(sorted(models)) or platform.machine()}), "
                    f"{memory / 2**20:.0f} GiB, shared by the controller and all nodes",

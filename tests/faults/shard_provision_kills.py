@@ -10,6 +10,7 @@ ever have been on a manager.
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -28,6 +29,9 @@ COLUMNS = ("killed at", "second run", "third run")
 
 DELAYS = (0.1, 0.8)
 """Seconds between the task's headline and the kill: before it acts, and while it does."""
+
+ZONES = {"m4": "a", "m5": "b", "s1": "c"}
+"""Zones of this shard's inventories, where they are others than the lab's."""
 
 
 @dataclass(frozen=True)
@@ -102,15 +106,15 @@ def run(shared: Shared, point: str) -> list[str]:
     assert third.ok, third
     assert not third.changed, third
     managers = case.after["managers"]
-    swarms.assert_swarm(lab, managers, case.after["workers"])
+    swarms.assert_swarm(lab, managers, case.after["workers"], ZONES)
+    _assert_key_kept(lab, managers, variables["swarm_controller_dir"])
     _assert_no_task_on_managers(lab, managers)
     return [killed, f"{again.seconds:.0f} s, {sum(again.changed.values())} changed", "changed=0"]
 
 
 def _inventory(shared: Shared, groups: dict[str, list[str]], variables: dict[str, Any]) -> Path:
-    zones = {"m4": "a", "m5": "b", "s1": "c"}
     return shared.inventories.write(groups["managers"], groups["workers"], groups["absent"],
-                                    hosts={host: {"swarm_zone": zone} for host, zone in zones.items()}, **variables)
+                                    hosts={host: {"swarm_zone": zone} for host, zone in ZONES.items()}, **variables)
 
 
 def _kill_at(running: Any, task: str, delay: float) -> str:
@@ -127,6 +131,13 @@ def _kill_at(running: Any, task: str, delay: float) -> str:
     running.kill()
     last = [line for line in running.output.splitlines() if line.startswith("TASK [")][-1]
     return last.split(" : ")[-1].rstrip("] *")
+
+
+def _assert_key_kept(lab: Lab, managers: list[str], folder: str) -> None:
+    """Where the swarm is autolocked, the kept key is the swarm's."""
+    key = lab.node(managers[0]).run("docker swarm unlock-key -q", check=False).stdout.strip()
+    kept = [json.loads(path.read_text())["current"] for path in Path(folder).glob("unlock-keys/*.json")]
+    assert kept == ([key] if key else []), "the kept unlock key is not the swarm's"
 
 
 def _assert_no_task_on_managers(lab: Lab, managers: list[str]) -> None:

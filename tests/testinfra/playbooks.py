@@ -163,7 +163,7 @@ class Operator:
     def run(self, verb: str, inventory: Path, *arguments: str, **variables: Any) -> Run:
         """The same, until it has ended."""
         run = self.start(verb, inventory, *arguments, **variables).wait()
-        print(f"{verb} {' '.join(arguments)} {variables or ''}: status {run.status}, {run.seconds:.1f} s")  # noqa: T201
+        print(f"{verb} {' '.join(arguments)} {variables or ''}: status {run.status}, {run.seconds:.1f} s")
         return run
 
     def provision(self, inventory: Path, *arguments: str, **variables: Any) -> Run:
@@ -186,7 +186,9 @@ def _tool(name: str) -> str:
 
 def _environment() -> dict[str, str]:
     """An operator's shell: nothing of what molecule sets for itself, and no colours in what is read here."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_", "PYTEST"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_", "PYTEST"))
+    }
     return {
         **kept,
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),

@@ -18,7 +18,6 @@ from typing import Any
 
 import testinfra
 from testinfra.host import Host
-
 from tests.lab.lab import Lab
 from tests.lab.node import RUNNING
 
@@ -80,7 +79,9 @@ def by_hostname(manager: Host) -> dict[str, Member]:
     return {node.hostname: node for node in listed}
 
 
-def assert_swarm(lab: Lab, managers: Iterable[str], workers: Iterable[str], zones: dict[str, str] | None = None) -> None:
+def assert_swarm(
+    lab: Lab, managers: Iterable[str], workers: Iterable[str], zones: dict[str, str] | None = None
+) -> None:
     """The swarm is exactly this: members, roles, availability, zones, states, addresses; and no lease is left."""
     managers, workers = list(managers), list(workers)
     by_manager = host(lab, managers[0])
@@ -124,11 +125,12 @@ _LOOK = r"""
 systemctl show docker.service --property MainPID,ExecMainStartTimestampMonotonic 2>&1
 if docker node ls >/dev/null 2>&1; then
   docker node ls --quiet | sort | xargs docker node inspect --format '{{.ID}} {{json .Spec}}'
-  docker system info --format '{{.Swarm.Cluster.ID}} {{.Swarm.Cluster.Version.Index}} {{json .Swarm.Cluster.Spec}}'
+  docker info --format '{{.Swarm.Cluster.ID}} {{.Swarm.Cluster.Version.Index}} {{json .Swarm.Cluster.Spec}}'
   docker service ls --quiet | xargs -r docker service inspect --format '{{.ID}} {{.Version.Index}}'
 fi
 sha256sum /var/lib/dpkg/status
-find /etc /root /home /opt /srv /usr/local /var/lib/quorum.swarm /var/lib/docker/swarm/docker-state.json   /var/lib/docker/swarm/certificates -printf '%p %y %m %s %T@ %l\n' 2>/dev/null | sort
+find /etc /root /home /opt /srv /usr/local /var/lib/quorum.swarm /var/lib/docker/swarm/docker-state.json \
+  /var/lib/docker/swarm/certificates -printf '%p %y %m %s %T@ %l\n' 2>/dev/null | sort
 """
 
 
@@ -145,7 +147,7 @@ def look(lab: Lab, names: Iterable[str] = ()) -> Look:
 
 
 def settled(lab: Lab) -> Look:
-    """What the hosts are like when the engine has done what it does by itself, such as new certificates for new roles."""
+    """What hosts are like when their engines have done what they do by themselves, such as renewing certificates."""
     before = look(lab)
     while True:
         time.sleep(4)

@@ -84,6 +84,15 @@ def place(
     return REMOVED if followed & {with_port(address) for address in managers} else FOREIGN
 
 
+def taken_out(membership: Membership, certificate: Certificate | None, known_nodes: Collection[str]) -> bool:
+    """Whether the swarm that lists ``known_nodes`` does not list this node any more.
+
+    A locked manager does not name its node, so its certificate is asked; where neither does, nothing is known: False.
+    """
+    node_id = membership.node_id or (certificate.node if certificate else "")
+    return bool(node_id and known_nodes) and node_id not in known_nodes
+
+
 def why_no_leave(nodes: Sequence[Node], own_id: str) -> str:
     """Why this manager may not leave its swarm by force, one sentence; empty where it may.
 

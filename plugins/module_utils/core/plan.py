@@ -108,18 +108,20 @@ def match(nodes: Sequence[Node], orders: Sequence[Order | Removal]) -> dict[str,
     return result
 
 
-def ghosts(nodes: Sequence[Node], orders: Sequence[Order], matched: Mapping[str, Node]) -> list[tuple[str, Node]]:
+def ghosts(
+    nodes: Sequence[Node], orders: Sequence[Order | Removal], matched: Mapping[str, Node]
+) -> list[tuple[str, Node]]:
     """Entries of a host's former lives: down, with the name of a host that is another node now.
 
     Right after a new leader was elected the living are ``unknown`` for a moment: only ``down`` tells of a former life.
     But where the host itself said which node it is, any other entry with its name is one, though it may read ready for
-    a while after its node has left.
+    a while after its node has left. Of a host that is to be taken out, every entry goes.
     """
     live = {node.id for node in matched.values()}
     found = []
     for order in orders:
         own = matched.get(order.host)
-        if own is None or own.state != "ready":
+        if own is None or (isinstance(order, Order) and own.state != "ready"):
             continue
         found += [(order.host, node) for node in nodes
                   if node.id not in live
@@ -252,8 +254,8 @@ def _demotion(
     voters = [node for node in nodes if node.is_manager]
     reachable = [node for node in nodes if node.reachable]
     candidates: list[tuple[str, Node, str]] = []
-    candidates += [(host, node, "an entry of its former life") for host, node in ghosts(nodes, orders, matched)
-                   if node.is_manager]
+    candidates += [(host, node, "an entry of its former life")
+                   for host, node in ghosts(nodes, [*orders, *removals], {**matched, **leaving}) if node.is_manager]
     candidates += [(removal.host, leaving[removal.host], f"{removal.host} is to be taken out") for removal in removals
                    if removal.host in leaving and leaving[removal.host].is_manager]
     candidates += [(order.host, matched[order.host], f"{order.host} shall be a worker") for order in orders
@@ -288,7 +290,7 @@ def _removals(
 ) -> list[Step]:
     """Entries that nothing speaks for any more; hosts that still run leave by themselves first."""
     steps = [Step("remove", host, node.id, "an entry of its former life")
-             for host, node in ghosts(nodes, orders, matched) if not node.is_manager]
+             for host, node in ghosts(nodes, [*orders, *removals], {**matched, **leaving}) if not node.is_manager]
     for removal in removals:
         node = leaving.get(removal.host)
         if node is None or node.is_manager:

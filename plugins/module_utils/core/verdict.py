@@ -69,11 +69,14 @@ def half_joined(facts: HostFacts) -> bool:
 def is_foreign(facts: HostFacts, view: View) -> bool:
     """Whether this host is a member of some other swarm than the one in ``view``.
 
-    A worker that follows managers of this swarm, and that it does not list any more, was removed: it may join again.
+    A worker that follows managers of this swarm, and that it does not list, was removed, or joined after the managers
+    were asked: it may join again. A fresh worker knows its managers by their addresses only.
     """
     own = facts.membership
-    removed = not own.control and any(view.node(node_id) is not None for node_id, _addr in own.remote_managers)
-    return belongs(facts) and bool(own.node_id) and view.node(own.node_id) is None and not removed
+    addrs = {node.manager_addr for node in view.nodes if node.manager_addr}
+    follows = not own.control and any(view.node(node_id) is not None or addr in addrs
+                                      for node_id, addr in own.remote_managers)
+    return belongs(facts) and bool(own.node_id) and view.node(own.node_id) is None and not follows
 
 
 def _apart(one: View, first: Node, other: View, second: Node) -> bool:

@@ -111,7 +111,8 @@ class Scene:
             host, said.get("hostname", host),
             engine=Engine(True, True, said.get("version", "26.1.5"), said.get("engine", f"engine-{host}"), host,
                           live_restore="live-restore" in words),
-            membership=Membership("inactive"), problem="not_member", libraries=LIBRARIES,
+            membership=Membership("inactive"), problem="not_member",
+            libraries=tuple(said["libs"].split(",")) if "libs" in said else LIBRARIES,
             addresses=(Address(said.get("addr", self.addr[host]), 24, "eth0", "leased" in words),),
             blocked=tuple(said["blocked"].split(",")) if "blocked" in said else ())
         if "no-engine" in words:

@@ -236,6 +236,28 @@ def test_managers_are_drained_as_long_as_there_are_workers(
     assert [node.availability for node in wanted.nodes] == [availability] + ["active"] * len(workers)
 
 
+def test_every_variable_of_a_host_is_read() -> None:
+    own = {"swarm_zone": "a", "swarm_availability": "pause", "swarm_labels": {"disk": "ssd"},
+           "swarm_advertise_addr": "192.0.2.1", "swarm_advertise_cidr": "192.0.2.0/24",
+           "swarm_advertise_interface": "eth0", "swarm_listen_addr": "0.0.0.0:2378",
+           "swarm_data_path_addr": "192.0.2.2", "ansible_host": "w1.example"}
+    node = read({WORKERS: ["w1"]}, {"w1": own}).nodes[0]
+    assert node == WantedNode("w1", "worker", "a", "pause", {"disk": "ssd", "zone": "a"}, "192.0.2.1", "192.0.2.0/24",
+                              "eth0", "w1.example", "0.0.0.0:2378", "192.0.2.2")
+    assert read({WORKERS: ["w1"]}).nodes[0] == WantedNode("w1", "worker", ansible_host="w1")
+
+
+def test_every_variable_of_the_swarm_is_read() -> None:
+    wanted = read({}, swarm_default_addr_pool="10.1.0.0/16", swarm_subnet_size="26", swarm_data_path_port="4790",
+                  swarm_id="s", swarm_controller_dir="/srv/s", swarm_cert_expiry="2160h",
+                  swarm_dispatcher_heartbeat="9s", swarm_log_entries_for_slow_followers="500",
+                  swarm_snapshot_interval="1", swarm_autolock="yes")
+    assert (wanted.default_addr_pool, wanted.subnet_size, wanted.data_path_port) == (("10.1.0.0/16",), 26, 4790)
+    assert (wanted.swarm_id, wanted.controller_dir) == ("s", "/srv/s")
+    assert wanted.settings == {"autolock": True, "cert_expiry": "2160h", "dispatcher_heartbeat": "9s",
+                               "log_entries_for_slow_followers": 500, "snapshot_interval": 1}
+
+
 def test_labels_and_what_is_kept_of_them() -> None:
     node = read({WORKERS: ["w1"]}, {"w1": {"swarm_zone": "a", "swarm_labels": {"disk": "ssd", "n": 3}}}).nodes[0]
     assert node.labels == {"disk": "ssd", "n": "3", "zone": "a"}

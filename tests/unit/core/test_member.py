@@ -87,6 +87,26 @@ def test_with_port(address: str, expected: str) -> None:
     assert with_port(address) == expected
 
 
+@pytest.mark.parametrize(
+    ("membership", "certificate", "known", "expected"),
+    [
+        (at("active", "n9"), WORKER, KNOWN, True),
+        (at("active", "n9", control=True), MANAGER, KNOWN, True),
+        (at("active", "n1"), None, KNOWN, False),
+        (at("active", "n9"), WORKER, (), False),  # nobody said which nodes there are
+        # A locked manager does not name its node: it is none the less the one that its certificate says.
+        (at("locked"), Certificate("n1", "swarm", True), KNOWN, False),
+        (at("locked"), MANAGER, KNOWN, True),
+        (at("locked"), None, KNOWN, False),
+        (at("pending"), None, KNOWN, False),
+    ],
+)
+def test_taken_out(
+    membership: Membership, certificate: Certificate | None, known: tuple[str, ...], expected: bool
+) -> None:
+    assert member.taken_out(membership, certificate, known) is expected
+
+
 def swarm(*managers: str, workers: int = 1) -> list[Node]:
     """Managers by reachability: r(eachable), u(nreachable), p(romoted, not a voter yet)."""
     nodes = [

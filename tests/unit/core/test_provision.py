@@ -153,7 +153,7 @@ def test_phases_follow_from_the_steps(scene: Scene) -> None:
     assert sorted(kinds.get("leave", [])) == sorted(decision.leaves)
     assert sorted(kinds.get("engine", [])) == sorted(decision.engines)
     assert kinds.get("init", []) == ([decision.init.host] if decision.init else [])
-    if decision.changes:
+    if decision.places_nodes:
         assert decision.actor
     if decision.joins:
         assert decision.remote_addrs

@@ -342,6 +342,8 @@ def shortfalls(cluster: Cluster, nodes: Sequence[Node]) -> list[str]:
         if (removal.node_id or f"id-{removal.host}") in by_id:
             found.append(f"{removal.host} is still listed")
     live = {item.host for item in cluster.orders if f"id-{item.host}" in by_id}
+    out = {removal.host for removal in cluster.removals if f"id-{removal.host}" in {item.id for item in cluster.nodes}}
+    found += [f"{node.id} is a ghost" for node in nodes if node.id.startswith("ghost-") and node.id[6:] in out]
     found += [f"{node.id} is a ghost" for node in nodes if node.id.startswith("ghost-") and node.id[6:] in live
               and by_id[f"id-{node.id[6:]}"].state == "ready"]
     return found

@@ -83,6 +83,12 @@ def test_a_manager_of_a_swarm_needs_none(engine: Engine, script: Script, here: H
     assert acts(script) == []
 
 
+def test_check_mode_makes_no_swarm(engine: Engine, script: Script, here: Host) -> None:
+    done = membership.initialize(engine, INIT, 1, check=True)
+    assert (done.changed, done.before, done.after) == (True, "inactive", "active")
+    assert acts(script) == []
+
+
 @pytest.mark.parametrize(
     ("state", "more", "why"),
     [
@@ -325,6 +331,44 @@ def test_a_half_done_join_is_taken_back(engine: Engine, script: Script, here: Ho
     script.say("POST /swarm/leave", here.becomes("inactive"))
     assert membership.leave(engine, False, 1, check=False).changed
     assert script.said("POST /swarm/leave")[0].query == {"force": "true"}
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("known", [["n1", "n2"], ["n2"]])
+def test_a_locked_manager_of_the_swarm_is_not_taken_for_one_that_was_taken_out(
+    engine: Engine, script: Script, here: Host, known: list[str], check: bool
+) -> None:
+    """Its engine does not name its node."""
+    here.is_at("locked")
+    here.raft_log()
+    if "n1" in known:
+        here.certificate("n1", "swarm-manager")
+    script.say("GET /nodes", refusal("locked_nodes", ANY))
+    with pytest.raises(Refused, match="demote it first"):
+        membership.leave(engine, False, 0.3, check=check, known_nodes=known)
+    assert acts(script) == []
+
+
+@pytest.mark.parametrize("state", ["active", "locked", "pending"])
+def test_a_manager_that_was_taken_out_leaves(engine: Engine, script: Script, here: Host, state: str) -> None:
+    here.is_at(state, ControlAvailable=state != "locked")
+    here.certificate("n9", "swarm-manager", "s1")
+    here.raft_log()
+    script.say("POST /swarm/leave", here.becomes("inactive"))
+    assert membership.leave(engine, False, 1, check=False, known_nodes=["n1", "n2"], swarm_id="s1").changed
+    assert script.said("POST /swarm/leave")[0].query == {"force": "true"}
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("role", ["swarm-manager", "swarm-worker"])
+def test_another_swarm_is_not_left(
+    engine: Engine, script: Script, here: Host, role: str, check: bool
+) -> None:
+    here.is_at("active", NodeID="n9", ControlAvailable=role == "swarm-manager")
+    here.certificate("n9", role, "s-other")
+    with pytest.raises(Refused, match=r"^foreign: this host is node n9 of swarm s-other, not of s1"):
+        membership.leave(engine, True, 1, check=check, known_nodes=["n1"], swarm_id="s1")
+    assert acts(script) == []
 
 
 def test_check_mode_leaves_nothing(engine: Engine, script: Script, here: Host) -> None:
