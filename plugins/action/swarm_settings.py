@@ -39,10 +39,13 @@ class ActionModule(ActionBase):
         return {**result, "unlock_key_kept": kept, "changed": bool(result.get("changed")) or kept}
 
     def _secretly(self, args, task_vars):
-        """Run the module as a task with no_log: only to such a one does it tell the key."""
-        before = self._task.no_log
-        self._task.no_log = True
+        """Run the module as a task with no_log: only to such a one does it tell the key.
+
+        The connection has a switch of its own: without it, ssh prints what the module returned at -vvv.
+        """
+        before = self._task.no_log, self._play_context.no_log
+        self._task.no_log = self._play_context.no_log = True
         try:
             return self._execute_module(module_args=args, task_vars=task_vars)
         finally:
-            self._task.no_log = before
+            self._task.no_log, self._play_context.no_log = before
