@@ -161,7 +161,6 @@ def test_while_another_manager_stands_still_no_manager_is_restarted(
     frozen = next(name for name in MANAGERS if name != leader)
     lab.node(frozen).freeze()
     try:
-        # The swarm calls it reachable for some seconds still; what is asked is the manager itself.
         run = operator.run("restart", inventory)
     finally:
         lab.node(frozen).thaw()

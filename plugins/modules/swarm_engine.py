@@ -22,7 +22,7 @@ description:
     written to C(/var/lib/quorum.swarm/pending-restart), and goes when Docker has been restarted, by whomever.
   - A host whose state in a swarm is not known counts as a member. The host is never rebooted.
 author:
-  - the quorum.swarm authors
+  - the quorum.swarm authors (!UNKNOWN)
 attributes:
   check_mode:
     description: Can run in check mode and say what would change, without changing anything.

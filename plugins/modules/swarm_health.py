@@ -19,7 +19,7 @@ description:
     without any was not asked.
   - It does not fail because of a finding. RV(failure) says whether the caller should.
 author:
-  - the quorum.swarm authors
+  - the quorum.swarm authors (!UNKNOWN)
 attributes:
   check_mode:
     description: Can run in check mode and say what would change, without changing anything.
@@ -140,14 +140,3 @@ last:
   type: list
   elements: str
 """
-
-from ansible.module_utils.basic import AnsibleModule
-
-
-def main() -> None:
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.fail_json(msg="swarm_health runs on the controller, as the action plugin of this name.")
-
-
-if __name__ == "__main__":
-    main()

@@ -17,7 +17,7 @@ description:
     M(quorum.swarm.swarm_engine) restart one after the other.
   - What the hosts said is read from the variable that they registered, C(__swarm_seen).
 author:
-  - the quorum.swarm authors
+  - the quorum.swarm authors (!UNKNOWN)
 attributes:
   check_mode:
     description: Can run in check mode and say what would change, without changing anything.
@@ -81,14 +81,3 @@ verdict:
   returned: with O(stage=report)
   type: str
 """
-
-from ansible.module_utils.basic import AnsibleModule
-
-
-def main() -> None:
-    module = AnsibleModule(argument_spec={"stage": {"type": "str", "choices": ["order", "report"], "required": True}})
-    module.fail_json(msg="swarm_restart runs on the controller, as an action plugin; see its documentation.")
-
-
-if __name__ == "__main__":
-    main()

@@ -63,7 +63,7 @@ def store(capture: Capture, files: dict[str, bytes]) -> int:
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(files[name]), 0o600
             archive.addfile(member, io.BytesIO(files[name]))
-    index = json.loads(INDEX.read_text()) if INDEX.exists() else {
+    index: dict[str, Any] = json.loads(INDEX.read_text()) if INDEX.exists() else {
         "comment": "The unlock keys are of swarms that were taken down with their lab: they open nothing else.",
         "captures": {}}
     index["captures"][capture.name] = {

@@ -368,7 +368,7 @@ def _load(certificate: Certificate) -> Any:
     try:
         loaded = modules.x509.load_der_x509_certificate(certificate.der)
         # The library reads lazily: what it cannot read must show here.
-        _ = (loaded.issuer, loaded.subject, loaded.extensions, loaded.signature_hash_algorithm, loaded.public_key())
+        _read = (loaded.issuer, loaded.subject, loaded.extensions, loaded.signature_hash_algorithm, loaded.public_key())
     except (ValueError, TypeError, modules.UnsupportedAlgorithm, modules.x509.DuplicateExtension,
             modules.x509.UnsupportedGeneralNameType):
         return None

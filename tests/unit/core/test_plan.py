@@ -171,6 +171,8 @@ W4 = worker("w4")
                      id="a dead voter goes before the promotion"),
         pytest.param((*THREE, replace(manager("m4", up=False), voter=False)), (*ORDERS, order("m4", "worker")), (), "",
                      ["remove m4"], [], id="no member of the raft: demoting it would be refused"),
+        pytest.param((*THREE, replace(manager("m4"), voter=False, reachability="")), (*ORDERS, order("m4", "worker")),
+                     (), "", ["demote m4"], [], id="on its way into the raft"),
         pytest.param((*THREE, W4), (*ORDERS, order("w4", "worker")), (Removal("w4"),), "", ["update w4"], [],
                      id="both ordered and to be taken out: it is taken out"),
         pytest.param((*THREE, W4), (*ORDERS, order("w4", "worker"), replace(order("w5", "worker"), node_id="id-w4")),

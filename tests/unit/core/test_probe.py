@@ -94,6 +94,19 @@ def test_no_answer(parts: dict[str, str], installed: bool, problem: str) -> None
     assert (facts.engine.installed, facts.engine.answers, facts.problem) == (installed, False, problem)
 
 
+def test_an_engine_that_answers_is_installed_wherever_it_lies() -> None:
+    assert probe.read("m1", printed(INACTIVE, dockerd="")).engine.installed
+
+
+def test_what_is_told_is_kept() -> None:
+    facts = probe.read("m1", printed(LOST_MANAGER))
+    assert (facts.engine.id, facts.engine.hostname, facts.engine.root_dir) == ("engine-1", "m1", "/var/lib/docker")
+    assert (facts.engine.containers_running, facts.engine.live_restore) == (2, False)
+    assert facts.membership.node_addr == "198.18.7.11"
+    assert facts.membership.error.startswith("rpc error")
+    assert facts.membership.remote_managers[0] == ("8mh5rl3t026imq8is0wlmisur", "198.18.7.11:2377")
+
+
 def test_a_warning_before_the_answer_does_not_hide_it() -> None:
     text = printed(INACTIVE).replace("@@info\n", "@@info\nWARNING: API is accessible on http://0.0.0.0:2375\n")
     assert probe.read("m1", text).problem == "not_member"

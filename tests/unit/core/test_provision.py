@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, plan, provision
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.provision import Decision
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Node
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Node, Swarm, View
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from .scene import Scene
+from .world import manager, worker
 
 HOSTS = ("h1", "h2", "h3", "h4", "h5", "h6")
 FREE = ("", "", "", "out", "half", "no-engine", "no-sdk")
@@ -168,6 +170,84 @@ def test_every_other_verdict_is_refused_and_names_what_to_do(verdict: str) -> No
     assert [item.id for item in decision.refusals] == [verdict]
     assert decision.refusals[0].remedy
     assert not decision.changes
+
+
+@pytest.mark.parametrize(
+    ("declared", "spec_autolock", "digest", "kept", "says"),
+    [
+        ({"swarm_autolock": True}, True, "d1", "d1", ""),
+        ({"swarm_autolock": True}, True, "d1", "", "keep the swarm's unlock key"),
+        ({"swarm_autolock": True}, True, "d2", "d1", "the kept unlock key is not the swarm's"),
+        ({}, True, "d2", "d1", ""),
+        ({"swarm_autolock": False}, False, "", "d1", ""),
+    ],
+)
+def test_the_kept_unlock_key_is_compared(
+    declared: dict[str, Any], spec_autolock: bool, digest: str, kept: str, says: str
+) -> None:
+    scene = Scene({"inventory": {"m1": "manager"}, "swarm": {"m1": "manager active leader"},
+                   "shared": {"swarm_allow_single_manager": True, "swarm_controller_dir": "/srv/s", **declared},
+                   "spec": {"EncryptionConfig": {"AutoLockManagers": spec_autolock}}})
+    scene.swarm = replace(scene.swarm, unlock_key_digest=digest)
+    judgement, facts = scene.judge(scene.wanted())
+    decision = provision.decide(scene.wanted(), judgement, facts, kept_key_digest=kept)
+    assert [step.kind for step in decision.steps] == (["settings"] if says else [])
+    assert all(says in step.why for step in decision.steps)
+    assert bool(decision.settings) is bool(says)
+
+
+@pytest.mark.parametrize(
+    ("shared", "says"),
+    [
+        ({"swarm_default_addr_pool": "10.0.0.0/8", "swarm_subnet_size": 24, "swarm_data_path_port": "4789"}, []),
+        ({"swarm_default_addr_pool": "10.1.0.0/16"}, ["swarm_default_addr_pool is ['10.1.0.0/16'] in the inventory and"]),
+        ({"swarm_subnet_size": 25}, ["swarm_subnet_size is 25 in the inventory and 24 in the swarm"]),
+        ({"swarm_data_path_port": 4790}, ["swarm_data_path_port is 4790 in the inventory and 4789 in the swarm"]),
+        ({}, []),
+    ],
+)
+def test_what_is_fixed_at_init_is_only_told(shared: dict[str, Any], says: list[str]) -> None:
+    scene = Scene({"inventory": {"m1": "manager"}, "swarm": {"m1": "manager active leader"},
+                   "shared": {"swarm_allow_single_manager": True, **shared}})
+    decision = scene.decide(scene.wanted())[1]
+    assert len(decision.notes) == len(says)
+    assert all(words in note.sentence() for words, note in zip(says, decision.notes, strict=True))
+    assert not decision.changes
+
+
+@pytest.mark.parametrize(
+    ("hosts", "asked"),
+    [({"m1": "no-sdk"}, ["m1", "w1"]), ({"m1": "no-sdk", "m2": "locked"}, []), ({"m1": "silent"}, [])],
+)
+def test_where_only_the_sdk_is_missing_everybody_is_probed(hosts: dict[str, str], asked: list[str]) -> None:
+    scene = Scene({"inventory": dict.fromkeys(hosts, "manager a") | {"w1": "worker"}, "hosts": hosts})
+    judgement, facts = scene.judge(scene.wanted())
+    assert provision.to_ask(scene.wanted(), judgement, facts) == asked
+
+
+HELD = {name: Finding(name, "warning", f"{name}.", host="m1") for name in ("acts_here", "not_ready", "host_silent",
+                                                                          "waits_for_managers")}
+
+
+@pytest.mark.parametrize(
+    ("planned", "held", "nodes", "left"),
+    [
+        ("host_silent waits_for_managers", None, (), "host_silent waits_for_managers"),
+        ("host_silent waits_for_managers", "", (), "host_silent"),
+        ("host_silent", "waits_for_managers acts_here", (), "host_silent waits_for_managers"),
+        ("not_ready", "not_ready", (manager("m1"),), ""),
+        ("not_ready", "", (manager("m1", reachability="unreachable"),), "not_ready"),
+        ("not_ready", "", (manager("m1", up=False),), "not_ready"),
+        ("not_ready", "", (worker("m1"),), ""),
+        ("not_ready", "", (worker("m2"),), "not_ready"),
+    ],
+)
+def test_what_is_left_over_is_judged_at_the_end(planned: str, held: str | None, nodes: tuple[Node, ...], left: str
+                                                ) -> None:
+    found = provision.left_over([HELD[name] for name in planned.split()],
+                                None if held is None else [HELD[name] for name in held.split()],
+                                View(Swarm("swarm1"), nodes))
+    assert [item.id for item in found] == left.split()
 
 
 def test_joining_hosts_are_sent_to_the_leader_first() -> None:

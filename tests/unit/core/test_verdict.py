@@ -113,6 +113,10 @@ APART2 = tuple(replace(node, leader=node.id == "id-m2",
         ([reads("m1"), reads("m2", swarm="swarm2")], "foreign", "2 swarms (m1: swarm swarm1; m2: swarm swarm2)"),
         ([reads("m1"), reads("m2", OTHER_LEADER)], "healthy", "3 voters"),  # elected between two answers
         ([reads("m1", APART1), reads("m2", APART2)], "split", "m1 follows m1, m2 follows m2"),
+        # One of them reaches the other's leader: an election is under way, and nothing is split.
+        ([reads("m1"), reads("m2", APART2)], "healthy", "3 voters"),
+        ([reads("m2", APART2), reads("m3")], "degraded", "2 reachable"),
+        ([reads("m1", with_node(NODES, "m3", reachability="unreachable"))], "degraded", "not reachable: m3."),
     ],
 )
 def test_verdict(facts: list[HostFacts], expected: str, says: str) -> None:

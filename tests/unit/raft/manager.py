@@ -95,14 +95,14 @@ def meta(version: int) -> bytes:
     return forge.message((1, forge.message((1, version))))
 
 
-def annotations(name: str, labels: dict[str, str] | None = None) -> bytes:
+def annotated(name: str, labels: dict[str, str] | None = None) -> bytes:
     pairs = [(2, forge.message((1, key), (2, value))) for key, value in (labels or {}).items()]
     return forge.message((1, name), *pairs)
 
 
 def thing(identifier: str, name: str, version: int = 1, payload: bytes = b"") -> bytes:
     """A service, network, secret, config or volume. The payload goes where a secret has it."""
-    spec = forge.message((1, annotations(name, {"of": name})), *([(2, payload)] if payload else []))
+    spec = forge.message((1, annotated(name, {"of": name})), *([(2, payload)] if payload else []))
     return forge.message((1, identifier), (2, meta(version)), (3, spec))
 
 

@@ -26,7 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from . import forge, manager
-from .manager import Manager, annotations, conf_change, key_file, meta, request, thing
+from .manager import Manager, annotated, conf_change, key_file, meta, request, thing
 
 CREATE, UPDATE, REMOVE = 1, 2, 3
 NODE, SERVICE, TASK, NETWORK, CLUSTER, SECRET = 2, 3, 4, 5, 6, 7
@@ -362,27 +362,27 @@ class TestContents:
         assert names(self.read(made)) == from_log == [(kind, kind, kind) for kind in sorted(in_action.values())]
 
     def test_extensions_are_annotated_directly(self) -> None:
-        item = forge.message((1, "x1"), (3, annotations("plugin", {"a": "b"})))
+        item = forge.message((1, "x1"), (3, annotated("plugin", {"a": "b"})))
         contents = self.read(Manager().write(request((CREATE, 8, item), (CREATE, 9, item))))
         assert names(contents) == [("extension", "x1", "plugin"), ("resource", "x1", "plugin")]
         assert contents.objects[0].labels == {"a": "b"}
 
     def test_node(self) -> None:
-        spec = forge.message((1, annotations("", {"zone": "a"})), (2, 1), (4, 2))
+        spec = forge.message((1, annotated("", {"zone": "a"})), (2, 1), (4, 2))
         item = forge.message((1, "n1"), (2, meta(5)), (3, spec), (4, forge.message((1, "m1"))))
         made = Manager().write(request((CREATE, NODE, item)))
         assert self.read(made).objects == (store.StoredNode(
             "node", "n1", "m1", 5, {"zone": "a"}, manager=False, wants_manager=True, availability="drain"),)
 
     def test_task(self) -> None:
-        service = annotations("web", {"a": "b"})
+        service = annotated("web", {"a": "b"})
         slot = forge.message((1, "t1"), (4, "s1"), (5, 3), (6, "n1"), (8, service))
         globally = forge.message((1, "t2"), (4, "s1"), (6, "n1"), (8, service))
         contents = self.read(Manager().write(request((CREATE, TASK, slot), (CREATE, TASK, globally))))
         assert names(contents) == [("task", "t1", "web.3"), ("task", "t2", "web.n1")]
 
     def test_cluster(self) -> None:
-        spec = forge.message((1, annotations("default")), (8, forge.message((1, 1))))
+        spec = forge.message((1, annotated("default")), (8, forge.message((1, 1))))
         item = forge.message((1, "c1"), (2, meta(5)), (3, spec), (11, "10.1.0.0/16"), (11, "10.2.0.0/16"), (12, 26),
                              (13, 4790))
         assert self.read(Manager().write(request((CREATE, CLUSTER, item)))).objects == (store.StoredCluster(
