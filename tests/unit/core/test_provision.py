@@ -200,7 +200,7 @@ def test_the_kept_unlock_key_is_compared(
     ("shared", "says"),
     [
         ({"swarm_default_addr_pool": "10.0.0.0/8", "swarm_subnet_size": 24, "swarm_data_path_port": "4789"}, []),
-        ({"swarm_default_addr_pool": "10.1.0.0/16"}, ["swarm_default_addr_pool is ['10.1.0.0/16'] in the inventory and"]),
+        ({"swarm_default_addr_pool": "10.1.0.0/16"}, ["swarm_default_addr_pool is ['10.1.0.0/16'] in the inventory"]),
         ({"swarm_subnet_size": 25}, ["swarm_subnet_size is 25 in the inventory and 24 in the swarm"]),
         ({"swarm_data_path_port": 4790}, ["swarm_data_path_port is 4790 in the inventory and 4789 in the swarm"]),
         ({}, []),
