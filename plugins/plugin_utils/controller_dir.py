@@ -66,7 +66,8 @@ def all_keyrings(folder: str) -> dict[str, Keyring]:
         names = sorted(os.listdir(os.path.join(folder, KEYS)))
     except OSError:
         return {}
-    return {name[:-5]: kept_keys(folder, name[:-5]) for name in names if name.endswith(".json")}
+    ids = [name[:-5] for name in names if name.endswith(".json") and name[:-5].isalnum()]
+    return {swarm_id: kept_keys(folder, swarm_id) for swarm_id in ids}
 
 
 def keep_key(folder: str, swarm_id: str, key: str) -> bool:
