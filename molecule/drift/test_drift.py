@@ -79,7 +79,7 @@ def test_a_host_that_left_comes_back_and_leaves_no_ghost(lab: Lab, operator: Ope
     # A swarm takes a moment to notice; until then it calls them ready, and only the managers are asked themselves.
     eventually(lambda: by_hostname(host(lab, "m1"))["w1"].state == "down", "w1 is listed as down")
     run = operator.provision(lab.inventory)
-    assert {"w1", "m5"} <= set(run.planned("join")), run
+    assert {"w1", "m5"} <= set(run.planned("join")), run.report
     assert_swarm(lab, MANAGERS, WORKERS)
     after = by_hostname(host(lab, "m1"))
     assert {name for name, node in after.items() if node.id != before[name].id} == {"w1", "m5"}
@@ -109,8 +109,8 @@ def test_a_host_of_another_swarm_is_refused(lab: Lab, operator: Operator, invent
             inventories.write([*MANAGERS[:4], "s1"], WORKERS),
         ):
             run = operator.run("provision", wanted)
-            assert not run.ok, run
-            assert "s1 belongs to" in run.failures or "s1: swarm" in run.failures, run
+            assert not run.ok, run.report
+            assert "s1 belongs to" in run.failures or "s1: swarm" in run.failures, run.report
             assert_unchanged(lab, before)
     finally:
         lab.reset(["s1"])
@@ -122,10 +122,10 @@ def test_a_worker_that_does_not_answer_is_reported_and_the_rest_goes_on(lab: Lab
         docker(lab, "node update --availability drain w1")
         eventually(lambda: by_hostname(host(lab, "m1"))["w2"].state == "down", "w2 is listed as down")
         run = operator.run("provision", lab.inventory)
-        assert by_hostname(host(lab, "m1"))["w1"].availability == "active", run
+        assert by_hostname(host(lab, "m1"))["w1"].availability == "active", run.report
         assert "w2" in by_hostname(host(lab, "m1"))
-        assert not run.ok, run
-        assert "w2" in run.failures, run
+        assert not run.ok, run.report
+        assert "w2" in run.failures, run.report
     finally:
         lab.node("w2").start()
     eventually(lambda: by_hostname(host(lab, "m1"))["w2"].state == "ready", "w2 is back")
@@ -144,13 +144,13 @@ def test_while_a_manager_does_not_answer_no_membership_changes(
         run = operator.run("provision", wanted)
     finally:
         m5.run("systemctl start ssh.service")
-    assert not run.ok, run
-    assert "m5 does not answer" in run.failures, run
-    assert "no membership is changed" in run.failures, run
+    assert not run.ok, run.report
+    assert "m5 does not answer" in run.failures, run.report
+    assert "no membership is changed" in run.failures, run.report
     found = members(host(lab, "m1"))
     assert {node.id for node in found} == before
-    assert [node.availability for node in found if node.hostname == "w1"] == ["active"], run
-    assert [node.availability for node in found if node.hostname == "w2"] == ["active"], run
+    assert [node.availability for node in found if node.hostname == "w1"] == ["active"], run.report
+    assert [node.availability for node in found if node.hostname == "w2"] == ["active"], run.report
 
 
 def test_another_address_for_a_manager_is_refused_with_the_playbook_that_does_it(
@@ -163,9 +163,9 @@ def test_another_address_for_a_manager_is_refused_with_the_playbook_that_does_it
         run = operator.run(
             "provision", inventories.write(MANAGERS, WORKERS, hosts={"m2": {"swarm_advertise_addr": other}})
         )
-        assert not run.ok, run
-        assert f"m2 is advertised at {lab.node('m2').addr}" in run.failures, run
-        assert "ansible-playbook quorum.swarm.readdress -e swarm_node=m2" in run.failures, run
+        assert not run.ok, run.report
+        assert f"m2 is advertised at {lab.node('m2').addr}" in run.failures, run.report
+        assert "ansible-playbook quorum.swarm.readdress -e swarm_node=m2" in run.failures, run.report
         assert_unchanged(lab, before)
     finally:
         lab.node("m2").run(f"ip address del {other}/24 dev eth0")

@@ -35,7 +35,7 @@ def becomes_a_swarm(lab: Lab, operator: Operator, version: str, folder: Path) ->
     assert_swarm(lab, MANAGERS, WORKERS)
     assert host(lab, "m1").check_output("docker version --format '{{.Server.Version}}'").startswith(version)
     again = operator.provision(lab.inventory)
-    assert not again.changed, again
+    assert not again.changed, again.report
     assert again.plan == []
 
     autolock = {"swarm_autolock": True, "swarm_controller_dir": str(folder / "controller")}
@@ -43,7 +43,7 @@ def becomes_a_swarm(lab: Lab, operator: Operator, version: str, folder: Path) ->
     assert not operator.provision(lab.inventory, **autolock).changed
     report = folder / "health.json"
     health = operator.run("health", lab.inventory, swarm_health_json=str(report), **autolock)
-    assert health.ok, health
+    assert health.ok, health.report
     assert json.loads(report.read_text())["verdict"] == "healthy"
     return done
 

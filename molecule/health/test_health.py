@@ -82,8 +82,8 @@ def check(operator: Operator, folder: Path) -> Callable[..., Checked]:
         running = operator.start("health", inventory, "-vvv", swarm_health_json=str(path), swarm_health_fail_on=fail_on)
         meanwhile(running)
         run = running.wait()
-        assert run.seconds <= LIMIT, run
-        assert not run.changed, run
+        assert run.seconds <= LIMIT, run.report
+        assert not run.changed, run.report
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         text = path.read_text()
         assert not SECRET.search(run.output), "a secret was printed"
@@ -91,11 +91,11 @@ def check(operator: Operator, folder: Path) -> Callable[..., Checked]:
         report = json.loads(text)
         grave = SEVERITIES[: {"never": 0, "critical": 1, "warning": 2}[fail_on]]
         reasons = {item["id"] for item in report["findings"] if item["severity"] in grave}
-        assert run.ok == (not reasons), run
+        assert run.ok == (not reasons), run.report
         for finding in reasons:
-            assert finding in run.failures, run
+            assert finding in run.failures, run.report
         for item in report["findings"]:
-            assert f"{item['id']}: " in run.output, run
+            assert f"{item['id']}: " in run.output, run.report
         return Checked(run, report)
 
     return run_health

@@ -37,8 +37,8 @@ def leave_lease(lab: Lab, owner: str, *, seconds: float) -> None:
 def test_two_runs_that_start_together_make_one_swarm(lab: Lab, operator: Operator) -> None:
     both = [operator.start("provision", lab.inventory) for _ in range(2)]
     first, second = (run.wait() for run in both)
-    assert first.ok, first
-    assert second.ok, second
+    assert first.ok, first.report
+    assert second.ok, second.report
     assert_swarm(lab, MANAGERS, WORKERS)
     assert not operator.provision(lab.inventory).changed
 
@@ -49,13 +49,13 @@ def test_a_lease_is_respected_until_it_expires(lab: Lab, operator: Operator) -> 
     leave_lease(lab, "ops@bastion", seconds=3600)
     before = settled(lab)
     run = operator.run("provision", lab.inventory, swarm_lease_wait=2)
-    assert not run.ok, run
-    assert "ops@bastion is changing this swarm (provision)" in run.failures, run
+    assert not run.ok, run.report
+    assert "ops@bastion is changing this swarm (provision)" in run.failures, run.report
     assert_unchanged(lab, before)
 
     leave_lease(lab, "ops@bastion", seconds=-60)
     run = operator.provision(lab.inventory)
-    assert "the lease of ops@bastion on this swarm was taken over" in run.output, run
+    assert "the lease of ops@bastion on this swarm was taken over" in run.output, run.report
     assert_swarm(lab, MANAGERS, WORKERS)
 
 

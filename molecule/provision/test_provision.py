@@ -54,11 +54,11 @@ def test_a_run_that_has_nothing_to_do_says_so(lab: Lab, operator: Operator) -> N
     before = look(lab)
     for arguments in ([], ["--check", "--diff"]):
         run = operator.provision(lab.inventory, *arguments)
-        assert not run.changed, run
-        assert run.plan == [], run
+        assert not run.changed, run.report
+        assert run.plan == [], run.report
     assert_unchanged(lab, before)
 
 
 def test_a_converged_run_asks_no_worker(lab: Lab, operator: Operator) -> None:
     run = operator.provision(lab.inventory)
-    assert not {node.name for node in lab.workers} & set(run.recap), run
+    assert not {node.name for node in lab.workers} & set(run.recap), run.report

@@ -123,10 +123,12 @@ WRONG = {
 def test_a_wrong_inventory_is_refused(name: str, operator: Operator, inventories: Inventories) -> None:
     wrong = WRONG[name]
     run = operator.run("provision", inventories.write(**wrong.inventory), *wrong.arguments, **wrong.variables)
-    assert not run.ok, run
+    assert not run.ok, run.report
     for words in wrong.says:
-        assert words in run.failures, run
-    assert (f"-e {wrong.allow}=true" in run.failures) if wrong.allow else ("-e swarm_allow" not in run.failures), run
+        assert words in run.failures, run.report
+    assert (f"-e {wrong.allow}=true" in run.failures) if wrong.allow else ("-e swarm_allow" not in run.failures), (
+        run.report
+    )
     assert not run.changed
     assert "PLAY [Observe]" not in run.output, "hosts were asked"
 
@@ -287,10 +289,10 @@ def test_hosts_that_give_reason_to_refuse(
         wanted: Path = inventories.write(**{**ALL, **different})
         before = look(lab)
         run = operator.run("provision", wanted)
-        assert not run.ok, run
+        assert not run.ok, run.report
         for words in says:
-            assert words in run.failures, run
+            assert words in run.failures, run.report
         if allow:
-            assert f"-e {allow}=true" in run.failures, run
+            assert f"-e {allow}=true" in run.failures, run.report
         assert not run.changed
         assert_unchanged(lab, before)

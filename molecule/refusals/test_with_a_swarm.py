@@ -33,9 +33,9 @@ def leaderless(lab: Lab, name: str) -> bool:
 def test_another_swarm_than_the_inventory_is_about(lab: Lab, operator: Operator, wanted: Path) -> None:
     before = look(lab)
     run = operator.run("provision", wanted, swarm_id="0123456789abcdefghijklmno")
-    assert not run.ok, run
-    assert swarm(host(lab, "m1"))["ID"] in run.failures, run
-    assert "0123456789abcdefghijklmno" in run.failures, run
+    assert not run.ok, run.report
+    assert swarm(host(lab, "m1"))["ID"] in run.failures, run.report
+    assert "0123456789abcdefghijklmno" in run.failures, run.report
     assert_unchanged(lab, before)
 
 
@@ -50,10 +50,10 @@ def test_a_service_that_would_be_homeless(lab: Lab, operator: Operator, inventor
             inventories.write(MANAGERS, WORKERS, hosts={"w2": {"swarm_availability": "drain"}}),
         ):
             run = operator.run("provision", different)
-            assert not run.ok, run
-            assert "Service picky would have no node left" in run.failures, run
-            assert "node.hostname==w2" in run.failures, run
-            assert "-e swarm_allow_homeless_services=true" in run.failures, run
+            assert not run.ok, run.report
+            assert "Service picky would have no node left" in run.failures, run.report
+            assert "node.hostname==w2" in run.failures, run.report
+            assert "-e swarm_allow_homeless_services=true" in run.failures, run.report
             assert_unchanged(lab, before)
     finally:
         lab.node("m1").run("docker service rm picky")
@@ -66,9 +66,9 @@ def test_a_swarm_without_a_quorum(lab: Lab, operator: Operator, wanted: Path) ->
         eventually(lambda: all(leaderless(lab, name) for name in MANAGERS), "nobody has a leader")
         before = look(lab)
         run = operator.run("provision", wanted)
-        assert not run.ok, run
-        assert "finds no leader" in run.failures, run
-        assert "ansible-playbook quorum.swarm.recover" in run.failures, run
+        assert not run.ok, run.report
+        assert "finds no leader" in run.failures, run.report
+        assert "ansible-playbook quorum.swarm.recover" in run.failures, run.report
         assert not run.changed
         assert_unchanged(lab, before)
     finally:
@@ -84,8 +84,8 @@ def test_a_swarm_that_has_split(lab: Lab, operator: Operator, wanted: Path) -> N
         eventually(lambda: not leaderless(lab, "m2"), "the others have a leader")
         before = look(lab)
         run = operator.run("provision", wanted)
-        assert not run.ok, run
-        assert "Two swarms share the ID" in run.failures, run
+        assert not run.ok, run.report
+        assert "Two swarms share the ID" in run.failures, run.report
         assert not run.changed
         assert_unchanged(lab, before)
     finally:

@@ -96,13 +96,13 @@ def test_the_restart_goes_from_host_to_host_and_is_done_once(
 ) -> None:
     before, leader = started(lab), leader_of(lab)
     shown = operator.run("restart", inventory, "--check")
-    assert shown.ok, shown
+    assert shown.ok, shown.report
     assert set(shown.changed) == {*MANAGERS, *WORKERS}
     assert started(lab) == before
 
     with lab.probe(period=PERIOD, timeout=PATIENCE) as probe:
         run = operator.run("restart", inventory)
-    assert run.ok, run
+    assert run.ok, run.report
     after = started(lab)
     order = sorted(after, key=lambda name: after[name])
     assert all(after[name] > before[name] for name in after)
@@ -118,7 +118,7 @@ def test_the_restart_goes_from_host_to_host_and_is_done_once(
     assert found == set()
 
     again = operator.run("restart", inventory)
-    assert again.ok, again
+    assert again.ok, again.report
     assert not again.changed
     assert "No restart of Docker is pending." in again.output
     assert started(lab) == after
@@ -142,10 +142,10 @@ def test_what_docker_does_not_start_with_is_taken_back_and_no_other_host_is_rest
     assert config(lab, "w1")["storage-driver"] == "btrfs"
     assert pending(lab) == [*MANAGERS, *WORKERS]
     run = operator.run("restart", inventory)
-    assert not run.ok, run
-    assert f"Docker did not start with the new {FILE}" in run.failures, run
-    assert "btrfs" in run.failures, run
-    assert "The old file is back, and Docker runs with it." in run.failures, run
+    assert not run.ok, run.report
+    assert f"Docker did not start with the new {FILE}" in run.failures, run.report
+    assert "btrfs" in run.failures, run.report
+    assert "The old file is back, and Docker runs with it." in run.failures, run.report
     assert config(lab, "w1") == old
     assert labels(lab, "w1") == EVERYWHERE["labels"]
     eventually(lambda: by_hostname(host(lab, "m1"))["w1"].state == "ready", "w1 is back in its swarm")
@@ -164,7 +164,7 @@ def test_while_another_manager_stands_still_no_manager_is_restarted(
         run = operator.run("restart", inventory)
     finally:
         lab.node(frozen).thaw()
-    assert not run.ok, run
-    assert f"of 3 managers {frozen} cannot be reached, and two are never down at once" in run.failures, run
+    assert not run.ok, run.report
+    assert f"of 3 managers {frozen} cannot be reached, and two are never down at once" in run.failures, run.report
     assert started(lab) == before
     assert pending(lab) == MANAGERS

@@ -145,9 +145,9 @@ def test_hosts_that_the_inventory_forgot(lab: Lab, operator: Operator, inventori
     before = look(lab)
     run = operator.provision(inventories.write(["m1", "m2", "m3"], ["w1"]))
     assert "w2" in run.output
-    assert "is a worker that the inventory does not list" in run.output, run
+    assert "is a worker that the inventory does not list" in run.output, run.report
     refused = operator.run("provision", inventories.write(["m1", "m2"], ["w1", "w2"]), swarm_allow_two_managers=True)
-    assert not refused.ok, refused
+    assert not refused.ok, refused.report
     assert "m3" in refused.failures
     assert "is a manager that the inventory does not list" in refused.failures
     assert "swarm_allow_unlisted_managers" in refused.failures
@@ -164,9 +164,9 @@ def test_hosts_that_are_gone_for_good(lab: Lab, operator: Operator, inventories:
         eventually(lambda: by_hostname(host(lab, "m1"))["m3"].reachability == "unreachable", "m3 is unreachable")
         before = look(lab)
         refused = operator.run("provision", wanted)
-        assert not refused.ok, refused
+        assert not refused.ok, refused.report
         for name in ("m3", "w2"):
-            assert f"{name} is to be taken out and does not answer" in refused.failures, refused
+            assert f"{name} is to be taken out and does not answer" in refused.failures, refused.report
         assert "swarm_force=true" in refused.failures
         assert_unchanged(lab, before)
         with served(lab, ["w1"]):
@@ -187,8 +187,8 @@ def test_what_would_cost_the_quorum_is_refused(
         wanted = inventories.write(["m1"], ["w1"], absent=["m2"])
         allowances = {"swarm_allow_unlisted_managers": True, "swarm_allow_two_managers": True}
         run = operator.run("provision", wanted, swarm_allow_single_manager=True, **allowances)
-        assert not run.ok, run
-        assert "no majority" in run.failures, run
+        assert not run.ok, run.report
+        assert "no majority" in run.failures, run.report
         assert_unchanged(lab, before)
         # Whatever a playbook believes: the modules refuse by themselves.
         for module, options in (

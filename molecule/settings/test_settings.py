@@ -50,7 +50,7 @@ def test_autolock_is_turned_on_and_the_key_is_kept(lab: Lab, operator: Operator,
     variables = {"swarm_autolock": True, "swarm_controller_dir": str(keys)}
     before = look(lab)
     shown = operator.provision(lab.inventory, "--check", "--diff", **variables)
-    assert shown.planned("settings"), shown
+    assert shown.planned("settings"), shown.report
     assert not keys.exists()
     assert_unchanged(lab, before)
     operator.provision(lab.inventory, **variables)
@@ -87,7 +87,7 @@ def test_the_kept_key_is_compared_on_every_run(lab: Lab, operator: Operator, key
     lab.node("m1").run("docker swarm unlock-key --rotate --quiet")
     new = unlock_key(lab)
     run = operator.provision(lab.inventory, **variables)
-    assert "the kept unlock key is not the swarm's" in run.output, run
+    assert "the kept unlock key is not the swarm's" in run.output, run.report
     assert kept(lab, keys)["current"] == new
     assert kept(lab, keys)["former"] == [old]
     assert not operator.provision(lab.inventory, **variables).changed
@@ -100,21 +100,21 @@ def test_all_managers_restart_and_are_unlocked(lab: Lab, operator: Operator, key
         assert membership(host(lab, name))["LocalNodeState"] == "locked"
     before = look(lab)
     refused = operator.run("provision", lab.inventory)
-    assert not refused.ok, refused
-    assert "ansible-playbook quorum.swarm.unlock" in refused.failures, refused
+    assert not refused.ok, refused.report
+    assert "ansible-playbook quorum.swarm.unlock" in refused.failures, refused.report
     no_key = operator.run("unlock", lab.inventory, swarm_controller_dir=str(keys.parent / "nothing"))
-    assert not no_key.ok, no_key
-    assert "No unlock key is kept" in no_key.failures, no_key
+    assert not no_key.ok, no_key.report
+    assert "No unlock key is kept" in no_key.failures, no_key.report
     assert_unchanged(lab, before)
 
     run = operator.run("unlock", lab.inventory, swarm_controller_dir=str(keys))
-    assert run.ok, run
-    assert set(run.changed) == set(MANAGERS), run
+    assert run.ok, run.report
+    assert set(run.changed) == set(MANAGERS), run.report
     eventually(lambda: all(not membership(host(lab, name))["Error"] for name in MANAGERS), "a leader is found")
     assert_swarm(lab, MANAGERS, WORKERS)
     again = operator.run("unlock", lab.inventory, swarm_controller_dir=str(keys))
-    assert again.ok, again
-    assert not again.changed, again
+    assert again.ok, again.report
+    assert not again.changed, again.report
 
 
 def test_autolock_is_turned_off(lab: Lab, operator: Operator, keys: Path) -> None:

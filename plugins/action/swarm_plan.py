@@ -31,10 +31,13 @@ class ActionModule(ActionBase):
         _unused, args = self.validate_argument_spec({
             "engine_check": {"type": "bool", "default": False},
             "engine_config": {"type": "dict", "default": {}},
+            "again": {"type": "bool", "default": False},
         })
         wanted = controller.wanted_of(task_vars)
         judgement, facts = judge(task_vars, wanted)
         facts.update(controller.facts_of(task_vars, provision.to_ask(wanted, judgement, facts, args["engine_check"])))
+        if not args["again"] and provision.overtaken(judgement, facts):
+            return {"changed": False, "doubt": [want.host for want in wanted.managers], "phases": {}}
         view = judgement.view
         kept = ""
         if wanted.controller_dir and view is not None:

@@ -30,6 +30,12 @@ options:
     description: Whether the engines of members are to be checked, too.
     type: bool
     default: false
+  again:
+    description:
+      - Whether the managers were asked a second time. Otherwise, where what they said may be of the moment only,
+        nothing is decided, and RV(doubt) names the managers to ask again.
+    type: bool
+    default: false
   engine_config:
     description: What the role C(engine) is to merge into C(daemon.json).
     type: dict
@@ -50,6 +56,11 @@ steps:
   type: list
   elements: dict
   returned: success
+doubt:
+  description: The managers to ask again before anything can be decided.
+  type: list
+  elements: str
+  returned: when another run may be making the swarm at this moment
 phases:
   description: The hosts of each play. In check mode only C(would) has any.
   type: dict

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,14 @@ class Run:
     command: str
     status: int
     """The exit status; negative: the signal that ended it."""
-    output: str
+    output: str = field(repr=False)
     """Everything it printed, standard error included."""
     seconds: float
 
-    def __repr__(self) -> str:
-        # What pytest shows when an assertion about a run fails.
-        return f"<{self.command}: status {self.status} after {self.seconds:.0f} s>\n{self.output}"
+    @property
+    def report(self) -> str:
+        """All of it, for the message of an assertion."""
+        return f"{self.command}: status {self.status} after {self.seconds:.0f} s\n{self.output}"
 
     @property
     def ok(self) -> bool:
@@ -169,7 +170,7 @@ class Operator:
     def provision(self, inventory: Path, *arguments: str, **variables: Any) -> Run:
         """Run `provision`, which has to end well."""
         run = self.run("provision", inventory, *arguments, **variables)
-        assert run.ok, run
+        assert run.ok, run.report
         return run
 
     def module(self, host: str, inventory: Path, module: str, **options: Any) -> Run:

@@ -116,6 +116,23 @@ def to_ask(
     return [node.host for node in wanted.nodes if node.host not in sure]
 
 
+def passing(judgement: Judgement) -> bool:
+    """Whether a verdict may be of the moment only, so that the managers are asked again before it is believed.
+
+    While another run makes the swarm, its first manager reads for a moment as the worker of an unknown swarm, or as a
+    manager without a leader.
+    """
+    return judgement.verdict in ("foreign", "no_quorum")
+
+
+def overtaken(judgement: Judgement, facts: Mapping[str, HostFacts]) -> bool:
+    """Whether no manager belonged to a swarm, and hosts that were asked after them do.
+
+    Either those are of another swarm, or another run made this one in between. A second look tells.
+    """
+    return judgement.verdict == "absent" and any(item.answered and belongs(item) for item in facts.values())
+
+
 def port_targets(addrs: Sequence[str]) -> list[str]:
     """What a host that joins must reach: the managers' ports for membership and gossip."""
     return [f"{addr}:{port}" for addr in addrs for port in PORTS]

@@ -16,7 +16,8 @@ import pytest
 from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, plan, provision
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.provision import Decision
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Node, Swarm, View
+from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import Judgement
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, Swarm, View
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -262,3 +263,15 @@ def test_a_new_swarm_with_an_ipv6_address() -> None:
     scene = Scene({"inventory": {"m1": "manager a"}, "shared": {"swarm_allow_single_manager": True},
                    "vars": {"m1": {"swarm_advertise_addr": "2001:db8::1"}}, "hosts": {"m1": "addr=2001:db8::1"}})
     assert scene.decide(scene.wanted())[1].remote_addrs == ("[2001:db8::1]:2377",)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "member", "overtaken", "passing"),
+    [("absent", False, False, False), ("absent", True, True, False), ("foreign", True, False, True),
+     ("no_quorum", True, False, True), ("healthy", True, False, False), ("locked", True, False, False)],
+)
+def test_what_is_looked_at_twice(verdict: str, member: bool, overtaken: bool, passing: bool) -> None:
+    state = {"membership": {"state": "active", "node_id": "n1"}} if member else {}
+    facts = {"w1": HostFacts.of("w1", state)}
+    assert provision.overtaken(Judgement(verdict, ""), facts) is overtaken
+    assert provision.passing(Judgement(verdict, "")) is passing
