@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,8 @@ def test_a_swarm_without_a_quorum(lab: Lab, operator: Operator, wanted: Path) ->
     lab.split(["m1"], ["m2", "m3"])
     lab.split(["m2"], ["m3"])
     try:
-        eventually(lambda: all(leaderless(lab, name) for name in MANAGERS), "nobody has a leader")
+        with ThreadPoolExecutor() as pool:
+            eventually(lambda: all(pool.map(lambda name: leaderless(lab, name), MANAGERS)), "nobody has a leader")
         before = look(lab)
         run = operator.run("provision", wanted)
         assert not run.ok, run.report

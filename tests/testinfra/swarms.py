@@ -123,7 +123,7 @@ def tasks(manager: Host, service: str) -> list[dict[str, Any]]:
 _LOOK = r"""
 { command -v docker && docker info --format '{{.Swarm.LocalNodeState}} {{.Swarm.NodeID}} {{.Swarm.NodeAddr}}'; } 2>&1
 systemctl show docker.service --property MainPID,ExecMainStartTimestampMonotonic 2>&1
-if docker node ls >/dev/null 2>&1; then
+if timeout 10 docker node ls >/dev/null 2>&1; then
   docker node ls --quiet | sort | xargs docker node inspect --format '{{.ID}} {{json .Spec}}'
   docker info --format '{{.Swarm.Cluster.ID}} {{.Swarm.Cluster.Version.Index}} {{json .Swarm.Cluster.Spec}}'
   docker service ls --quiet | xargs -r docker service inspect --format '{{.ID}} {{.Version.Index}}'
