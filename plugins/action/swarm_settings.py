@@ -29,23 +29,10 @@ class ActionModule(ActionBase):
             return self._execute_module(module_args=args, task_vars=task_vars)
         if not self._task.check_mode:
             controller_dir.prepare(folder)
-        result = self._execute_module(module_args=args, task_vars=task_vars)
-        if result.get("failed") or self._task.check_mode or not result["settings"]["autolock"]:
+        # The module tells the key only to a task with no_log, which also keeps ssh from printing it at -vvv.
+        result = self._execute_module(module_args={**args, "return_unlock_key": True}, task_vars=task_vars)
+        key = str(result.pop("unlock_key", None) or "")
+        if not key:
             return result
-        told = self._secretly({"return_unlock_key": True}, task_vars)
-        if told.get("failed"):
-            return told
-        kept = controller_dir.keep_key(folder, str(told["swarm_id"]), str(told["unlock_key"]))
+        kept = controller_dir.keep_key(folder, str(result["swarm_id"]), key)
         return {**result, "unlock_key_kept": kept, "changed": bool(result.get("changed")) or kept}
-
-    def _secretly(self, args, task_vars):
-        """Run the module as a task with no_log: only to such a one does it tell the key.
-
-        The connection has a switch of its own: without it, ssh prints what the module returned at -vvv.
-        """
-        before = self._task.no_log, self._play_context.no_log
-        self._task.no_log = self._play_context.no_log = True
-        try:
-            return self._execute_module(module_args=args, task_vars=task_vars)
-        finally:
-            self._task.no_log, self._play_context.no_log = before

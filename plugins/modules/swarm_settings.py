@@ -84,6 +84,7 @@ options:
     description:
       - A folder on the controller (C(swarm_controller_dir)). Where the swarm is autolocked, its unlock key is kept
         in it, 0600, and the key from before beside it. That the folder can be written to is proven first.
+        The task needs C(no_log=true).
     type: str
   return_unlock_key:
     description:
