@@ -18,7 +18,7 @@ import pytest
 
 from tests.lab.lab import Lab
 from tests.testinfra.playbooks import Operator
-from tests.testinfra.swarms import assert_swarm, assert_unchanged, eventually, host, look, membership, swarm
+from tests.testinfra.swarms import assert_swarm, assert_unchanged, eventually, host, look, members, membership, swarm
 
 MANAGERS = ["m1", "m2", "m3", "m4", "m5"]
 WORKERS = ["w1", "w2"]
@@ -110,7 +110,10 @@ def test_all_managers_restart_and_are_unlocked(lab: Lab, operator: Operator, key
     run = operator.run("unlock", lab.inventory, swarm_controller_dir=str(keys))
     assert run.ok, run.report
     assert set(run.changed) == set(MANAGERS), run.report
-    eventually(lambda: all(not membership(host(lab, name))["Error"] for name in MANAGERS), "a leader is found")
+    # A new leader hears of its nodes one after the other; until then it calls them unknown.
+    eventually(lambda: {node.state for node in members(host(lab, "m1"))} == {"ready"}, "all nodes are ready")
+    # For seconds after the election the living are listed as unknown.
+    eventually(lambda: all(node.state == "ready" for node in members(host(lab, "m1"))), "every node is ready")
     assert_swarm(lab, MANAGERS, WORKERS)
     again = operator.run("unlock", lab.inventory, swarm_controller_dir=str(keys))
     assert again.ok, again.report

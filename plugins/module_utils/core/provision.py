@@ -461,7 +461,8 @@ def _not_ready(wanted: Wanted, matched: Mapping[str, Node], facts: Mapping[str, 
     for want in wanted.nodes:
         node = matched.get(want.host)
         item = facts.get(want.host)
-        if node is None or (node.state == "ready" and (not node.voter or node.reachable)):
+        # For seconds after an election the living read unknown; who does not come back reads down after that.
+        if node is None or (node.state in ("ready", "unknown") and (not node.voter or node.reachable)):
             continue
         if want.role == "manager" and item is not None and not item.answered:
             continue  # said once, with what follows from it
