@@ -39,6 +39,8 @@ LARGEST = 4 << 30
 """Bytes of all files of one archive together. A raft log is a few segments of 64 MB: what is larger is no backup."""
 LARGEST_MANIFEST = 64 << 20
 BLOCK = 1 << 20
+PREDEFINED = "com.docker.swarm.predefined"
+"""The label by which swarmkit notes the nodes' own networks, bridge and host; the API lists those as local ones."""
 
 
 class BadArchive(Exception):
@@ -284,8 +286,9 @@ def _opened(archive: Archive, state: states.State, unlock_keys: Sequence[str]) -
 
 
 def stored_objects(contents: Contents) -> dict[str, tuple[tuple[str, str], ...]]:
-    """The objects of a state in the manifest's terms."""
-    return {kind: tuple(sorted((item.id, item.name) for item in contents.of_kind(kind))) for kind in manifests.KINDS}
+    """The objects of a state in the manifest's terms. Networks that every node has by itself are left out."""
+    return {kind: tuple(sorted((item.id, item.name) for item in contents.of_kind(kind)
+                               if PREDEFINED not in item.labels)) for kind in manifests.KINDS}
 
 
 def _compare(path: str, manifest: Manifest, contents: Contents) -> None:

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils import engine as api
-from ansible_collections.quorum.swarm.plugins.module_utils import host, services
+from ansible_collections.quorum.swarm.plugins.module_utils import host, services, stopped
 from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon, restart
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Membership, Node, Swarm
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Membership
 
 LIBRARIES = ("docker", "nacl", "cryptography")
 """What the collection's modules import on the hosts."""
@@ -262,43 +262,20 @@ class _Host:
 
     def _guard(self) -> bool:
         """Refuse a restart that the swarm cannot bear now. Returns whether this manager will lock itself."""
-        nodes: list[Node] = []
-        silent: list[str] = []
-        autolock = False
-        if self.membership.control and not self.membership.error:
-            nodes = self._nodes()
-            autolock = Swarm.of(api.swarm_facts(self.engine.swarm())).autolock
-            silent = [node.id for node in nodes
-                      if node.voter and node.id != self.membership.node_id
-                      and not services.speaks_tls(node.manager_addr)]
-        refusal = restart.refusal(self.membership, nodes, silent, autolock, self.request.allow_pause)
+        standing = stopped.Standing.look(self.engine)
+        refusal = standing.refusal(self.request.allow_pause)
         if refusal:
             raise Refused(f"Docker is not restarted: {refusal}")
-        return autolock
+        return standing.autolock
 
     def _come_back(self, key: str) -> None:
         """Wait until this member is in its swarm again, and unlock it where it locked itself."""
 
-        def look() -> tuple[Membership, list[Node], str]:
-            try:
-                membership = Membership.of(self.engine.membership())
-                if membership.state == "locked" and key:
-                    self.engine.unlock(key)
-                    membership = Membership.of(self.engine.membership())
-                control = membership.state == "active" and membership.control
-                return membership, self._nodes() if control else [], ""
-            except api.EngineError as error:
-                return Membership(), [], error.text
-
-        back, (membership, _nodes, words) = api.wait_until(
-            look, lambda seen: restart.is_back(seen[0], seen[1]), self.request.timeout)
-        if not back:
+        words = stopped.come_back(self.engine, key, self.request.timeout)
+        if words:
             raise Refused(f"Docker was restarted, but after {self.request.timeout:.0f} s the node is not back in its "
-                          f"swarm: {words or membership.error or membership.state}. ansible-playbook "
-                          f"quorum.swarm.health says more; no other node should be restarted before.")
-
-    def _nodes(self) -> list[Node]:
-        return [Node.of(api.node_facts(raw)) for raw in self.engine.nodes()]
+                          f"swarm: {words}. ansible-playbook quorum.swarm.health says more; no other node should be "
+                          f"restarted before.")
 
 
 def _go_back(record: daemon.Record, words: str, seconds: float) -> str:

@@ -17,7 +17,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -327,6 +327,22 @@ class Engine:
         """``GET /tasks``: all of them, the history too."""
         return self.call("GET", "/tasks")
 
+    def containers(self) -> list[dict[str, Any]]:
+        """``GET /containers/json``: those that run."""
+        return self.call("GET", "/containers/json")
+
+    def objects(self) -> dict[str, list[tuple[str, str]]]:
+        """(ID, name) of what the swarm holds, by kind, in the words of ``core/manifest.py``: never a payload."""
+        networks = self.call("GET", "/networks", params={"filters": json.dumps({"scope": ["swarm"]})})
+        volumes = (self.call("GET", "/volumes") or {}).get("Volumes") or []
+        listed = {kind: self.call("GET", f"/{kind}s") for kind in ("service", "secret", "config")}
+        return {
+            "node": [(raw["ID"], (raw.get("Description") or {}).get("Hostname") or "") for raw in self.nodes()],
+            "network": [(raw["Id"], raw["Name"]) for raw in networks],
+            "volume": [(raw["ClusterVolume"]["ID"], raw["Name"]) for raw in volumes if raw.get("ClusterVolume")],
+            **{kind: [(raw["ID"], raw["Spec"]["Name"]) for raw in rows or []] for kind, rows in listed.items()},
+        }
+
     def join_tokens(self) -> dict[str, str]:
         """``Worker`` and ``Manager`` token. Secrets."""
         return self.swarm()["JoinTokens"]
@@ -522,6 +538,12 @@ def service_facts(raw: Mapping[str, Any]) -> dict[str, Any]:
         "limited_cpu": bool(limits.get("NanoCPUs")),
         "limited_memory": bool(limits.get("MemoryBytes")),
     }
+
+
+def plain_containers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names of running containers that no swarm started: they stop with Docker, and nothing moves them."""
+    return sorted((raw.get("Names") or [raw["Id"][:12]])[0].lstrip("/") for raw in rows
+                  if "com.docker.swarm.task.id" not in (raw.get("Labels") or {}))
 
 
 def is_present(raw: Mapping[str, Any]) -> bool:

@@ -53,7 +53,7 @@ def observe(params: Mapping[str, Any]) -> dict[str, Any]:
         "services": [],
         "tasks": [],
         "certificate_expires": "",
-        "pending_restart": _pending_restart(),
+        "pending_restart": pending_restart(),
         "auto_upgrades": host.auto_upgrades(),
     }
     try:
@@ -66,7 +66,7 @@ def observe(params: Mapping[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def _pending_restart() -> str:
+def pending_restart() -> str:
     """Why Docker waits to be restarted; a note that is older than the engine that runs is through."""
     note = host.pending_restart()
     if not note:

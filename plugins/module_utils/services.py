@@ -25,6 +25,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils import host
 from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon
 
 UNIT = "docker.service"
+UNITS = ("docker.socket", UNIT)
+"""The socket activates the service: while Docker is to stay stopped, both are."""
 OWN_DIRECTORY = os.path.dirname(host.PENDING_RESTART)
 """Where the collection keeps what it knows on a node."""
 TRIAL_SECONDS = 20
@@ -94,13 +96,37 @@ def start_engine(seconds: float) -> bool:
     return host.run(["systemctl", "enable", "--now", UNIT], seconds)[0] == 0
 
 
+def stop_engine(seconds: float) -> str:
+    """Stop the engine and the socket that would start it again. Returns why it does not stand still; empty: it does."""
+    status = host.run(["systemctl", "stop", *UNITS], seconds)[0]
+    if status == 0 and host.engine_stopped():
+        return ""
+    return (f"it did not stop within {seconds:.0f} s" if status == 124 else
+            f"systemctl stop ended with status {status}")
+
+
+def start_stopped_engine(seconds: float) -> str:
+    """Start the engine again after ``stop_engine``. Returns why it does not run, in its own words; empty: it does.
+
+    What was started three times in a minute is not started again (``StartLimitBurst``): that is forgotten first.
+    """
+    since = time.time()
+    host.run(["systemctl", "reset-failed", *UNITS])
+    status = host.run(["systemctl", "start", *UNITS], seconds)[0]
+    if status == 0:
+        return ""
+    if status == 124:
+        return f"it did not start within {seconds:.0f} s"
+    return daemon.engine_words(journal(since)) or f"systemctl start ended with status {status}"
+
+
 def restart_engine(seconds: float) -> int:
     """Restart the unit. Returns the exit status of ``systemctl``; 124: it was not through within the time.
 
     A unit that failed a few times in a row is not started again for a while (``StartLimitBurst``): that is forgotten
     first, for the socket that activates it too.
     """
-    host.run(["systemctl", "reset-failed", "docker.socket", UNIT])
+    host.run(["systemctl", "reset-failed", *UNITS])
     return host.run(["systemctl", "restart", UNIT], seconds)[0]
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 
 from ansible.errors import AnsibleActionFail
 from ansible_collections.quorum.swarm.plugins.module_utils.core import keyring
@@ -68,6 +69,11 @@ def all_keyrings(folder: str) -> dict[str, Keyring]:
         return {}
     ids = [name[:-5] for name in names if name.endswith(".json") and name[:-5].isalnum()]
     return {swarm_id: kept_keys(folder, swarm_id) for swarm_id in ids}
+
+
+def kept_keys_of(folder: str | None) -> Callable[[str], list[str]]:
+    """For a swarm's ID, every unlock key that is kept of it, the most likely first; none where no folder is given."""
+    return lambda swarm_id: list(kept_keys(folder, swarm_id).all) if folder else []
 
 
 def keep_key(folder: str, swarm_id: str, key: str) -> bool:

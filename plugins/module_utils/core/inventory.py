@@ -102,6 +102,8 @@ class Wanted:
     swarm_id: str = ""
     force: bool = False
     controller_dir: str = ""
+    backup_dir: str = ""
+    """Where archives are kept on the controller; below ``controller_dir`` unless it is said."""
     allowed: frozenset[str] = frozenset()
     """The ``swarm_allow_…`` variables that are true."""
 
@@ -163,7 +165,8 @@ def read(
         data_path_port=coerce.integer("swarm_data_path_port", shared.get("swarm_data_path_port") or 0),
         swarm_id=str(shared.get("swarm_id") or ""),
         force=coerce.boolean("swarm_force", shared.get("swarm_force")),
-        controller_dir=str(shared.get("swarm_controller_dir") or ""),
+        controller_dir=(controller_dir := str(shared.get("swarm_controller_dir") or "")),
+        backup_dir=str(shared.get("swarm_backup_dir") or (controller_dir and f"{controller_dir}/backups")),
         allowed=allowed,
     )
 
