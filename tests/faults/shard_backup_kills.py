@@ -4,8 +4,8 @@
 """`backup` broken off: the module killed at each of its steps, the playbook after each task, the connection, the power.
 
 The swarm is autolocked, of three managers and two workers, with a workload that is asked over HTTP all the time. The
-checker after each: every manager reachable, no guard, key or copy left on the node that was stopped, what is kept on the
-controller is proven, no lease, no request of the workload failed; and the next backup succeeds.
+checker after each: every manager reachable, no guard, key or copy left on the node that was stopped, every archive on
+the controller proven, no lease, no failed request; and the next backup succeeds.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def _break(operator: Operator, bed: Bed, target: str, broken: str) -> float:
 
 
 @contextmanager
-def _at(node, step: str, act) -> Iterator[None]:  # type: ignore[no-untyped-def]
+def _at(node, step: str, act) -> Iterator[None]:
     """While this lasts, do something, or run a command on the node, when a module on it comes to the step."""
     node.run("rm -f /run/quorum.swarm/step")
     seen: list[str] = []
