@@ -25,6 +25,10 @@ DEFAULT_TIMEOUT = 22.0
 """Seconds for one call. The engine itself gives up after 20 s: a little more, so that its own words come through."""
 CAS_TRIES = 10
 """How often an update is tried again because somebody else changed the object in between."""
+ELECTION = 30.0
+"""Seconds that those who change a swarm wait for a leader. An election takes a few; on a busy machine, some more."""
+ELECTION_POLL = 1.0
+"""Seconds between two questions for a leader."""
 RUNNING_STATES = ("assigned", "accepted", "preparing", "ready", "starting", "running")
 """Task states in which a task takes up a place on its node."""
 
@@ -108,6 +112,10 @@ class NotManager(EngineError):
     problem = "not_manager"
 
 
+class AlreadyMember(EngineError):
+    """This node is in a swarm already, so it can neither make nor join one."""
+
+
 class OutOfSequence(EngineError):
     """Somebody else changed the object since it was read."""
 
@@ -128,6 +136,7 @@ _MEANINGS: tuple[tuple[str, type[EngineError]], ...] = (
     ("context deadline exceeded", NoLeader),
     ("This node is not a swarm manager", NotManager),
     ("This node is not part of a swarm", NotManager),
+    ("already part of a swarm", AlreadyMember),
 )
 
 
@@ -184,6 +193,8 @@ class Engine:
     :param host: its socket, ``unix:///path``.
     :param timeout: seconds for one call.
     :param budget: seconds for all calls together, counted from now; None: no limit but that of each call.
+    :param election: seconds for which a question, or an update that is made by compare-and-swap, is asked again where
+        there is no leader: while one is elected there is none.
     :raises EngineError: from every method, in one of its kinds above.
     """
 
@@ -194,19 +205,21 @@ class Engine:
         budget: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        election: float = 0.0,
     ) -> None:
         self.socket = require_local_socket(host)
         self._host = host
         self._timeout = timeout
         self._clock = clock
         self._sleep = sleep
+        self._election = election
         self._until = None if budget is None else clock() + budget
         self._client: Any = None
 
     @classmethod
-    def of_params(cls, params: Mapping[str, Any], budget: float | None = None) -> Engine:
+    def of_params(cls, params: Mapping[str, Any], budget: float | None = None, election: float = 0.0) -> Engine:
         """From a module's parameters (``ENGINE_OPTIONS``)."""
-        return cls(params["docker_host"], params["api_timeout"], budget)
+        return cls(params["docker_host"], params["api_timeout"], budget, election=election)
 
     # --- requests -----------------------------------------------------------------------------------------------
 
@@ -269,6 +282,24 @@ class Engine:
         :param method: ``GET``, ``POST`` or ``DELETE``.
         :param path: below the API version, such as ``/nodes``.
         """
+        if method == "GET":
+            return self._led(lambda: self._call_once(method, path, body, params, timeout))
+        return self._call_once(method, path, body, params, timeout)
+
+    def _led(self, ask: Callable[[], T]) -> T:
+        """Ask again while a leader is being elected."""
+        until = self._clock() + self._election
+        while True:
+            try:
+                return ask()
+            except NoLeader:
+                if self._clock() >= until:
+                    raise
+                self._sleep(ELECTION_POLL)
+
+    def _call_once(
+        self, method: str, path: str, body: Any, params: Mapping[str, Any] | None, timeout: float | None
+    ) -> Any:
         client = self._connected(self._time_left(timeout))
         limit = self._time_left(timeout)
         # The body is encoded here: the SDK's own encoder throws away what is null at the top.
@@ -401,7 +432,7 @@ class Engine:
             self.call("POST", "/swarm/update", spec, dict(params, version=swarm["Version"]["Index"]))
             return True
 
-        return self._in_sequence(attempt)
+        return self._in_sequence(attempt, repeatable=not params)
 
     def update_node(self, node_id: str, mutate: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
         """Read a node's ``Spec``, change it, post it; again when somebody else was faster.
@@ -423,11 +454,14 @@ class Engine:
         """``DELETE /nodes/{id}``. A node that is not down, or is a manager, needs ``force``."""
         self.call("DELETE", f"/nodes/{node_id}", params={"force": "true" if force else "false"})
 
-    def _in_sequence(self, attempt: Callable[[], bool]) -> bool:
-        """Run ``attempt`` until it is not out of sequence, at most ``CAS_TRIES`` times."""
+    def _in_sequence(self, attempt: Callable[[], bool], repeatable: bool = True) -> bool:
+        """Run ``attempt`` until it is not out of sequence, at most ``CAS_TRIES`` times.
+
+        :param repeatable: whether it may be done twice: who loses the leader does not know whether it was done.
+        """
         for number in range(CAS_TRIES):
             try:
-                return attempt()
+                return self._led(attempt) if repeatable else attempt()
             except OutOfSequence:
                 if number + 1 == CAS_TRIES:
                     raise

@@ -150,7 +150,7 @@ unlock_key_kept:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.quorum.swarm.plugins.module_utils import settings
 from ansible_collections.quorum.swarm.plugins.module_utils.core.settings import BadSetting, declared
-from ansible_collections.quorum.swarm.plugins.module_utils.engine import ENGINE_OPTIONS, Engine, EngineError
+from ansible_collections.quorum.swarm.plugins.module_utils.engine import ELECTION, ENGINE_OPTIONS, Engine, EngineError
 
 
 def main() -> None:
@@ -188,7 +188,7 @@ def main() -> None:
             ca=params["rotate_ca"],
             seconds=params["timeout"],
         )
-        engine = Engine.of_params(params)
+        engine = Engine.of_params(params, election=ELECTION)
         done = settings.apply(engine, wanted, module.check_mode)
         result = {"changed": done.changed, "settings": done.after}
         if params["return_unlock_key"] and not module.check_mode:

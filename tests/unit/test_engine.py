@@ -21,6 +21,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils import engine as subj
 from ansible_collections.quorum.swarm.plugins.module_utils import observe
 from ansible_collections.quorum.swarm.plugins.module_utils.core import view
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
+    AlreadyMember,
     Engine,
     EngineError,
     InBackground,
@@ -41,7 +42,7 @@ from hypothesis import strategies as st
 from tests.unit.modules.scripted import SILENCE, TEXTS, Script, engine_socket, refusal
 
 KINDS = {
-    "init_twice": EngineError,
+    "init_twice": AlreadyMember,
     "join_malformed_token": EngineError,
     "join_refused": EngineError,
     "join_silent": InBackground,
@@ -367,6 +368,34 @@ def test_another_refusal_is_not_tried_again(script: Script) -> None:
     with pytest.raises(EngineError, match="last manager"):
         engine(script).update_node("n", lambda spec: dict(spec, Role="worker"))
     assert len(script.said("POST /nodes/n/update")) == 1
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_election_is_waited_for_where_that_is_asked_for(script: Script, version: str) -> None:
+    script.say("GET /nodes", refusal("no_leader", version), (200, []))
+    script.say("GET /swarm", swarm(7, 5))
+    script.say("POST /swarm/update", refusal("no_leader_write", version), (200, None))
+    assert engine(script, election=60).nodes() == []
+    assert engine(script, election=60).update_swarm(limit_to(3))
+    assert len(script.said("POST /swarm/update")) == 2
+
+
+def test_a_rotation_is_never_done_twice(script: Script) -> None:
+    script.say("GET /swarm", swarm(7, 5))
+    script.say("POST /swarm/update", refusal("no_leader_write", ANY))
+    with pytest.raises(NoLeader):
+        engine(script, election=60).update_swarm(limit_to(5), rotate_unlock_key=True)
+    assert len(script.said("POST /swarm/update")) == 1
+
+
+def test_a_quorum_that_does_not_come_back_is_told(script: Script) -> None:
+    now = iter(range(0, 1000, 10))
+    script.say("GET /nodes", refusal("no_leader", ANY))
+    with pytest.raises(NoLeader):
+        engine(script, election=30, clock=lambda: next(now)).nodes()
+    assert 2 <= len(script.said("GET /nodes")) <= 4
+    with pytest.raises(NoLeader):
+        engine(script).nodes()
 
 
 @pytest.mark.parametrize("force", [True, False])
