@@ -19,6 +19,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils import host, statedir
 from ansible_collections.quorum.swarm.plugins.module_utils.core import member
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Membership, Node
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
+    AlreadyMember,
     Engine,
     EngineError,
     InBackground,
@@ -30,6 +31,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
 
 DEMOTION = 60.0
 """Seconds that a demoted manager is given to become a worker in its own eyes. One or two are usual."""
+INIT = 30.0
+"""Seconds that somebody else's init on this host is given to end. A few are usual."""
 JOIN_CALL = 30.0
 """Seconds for the call that joins: the engine answers after 20 s at the latest."""
 NEXT_AFTER = 5.0
@@ -181,11 +184,17 @@ def init_body(params: Mapping[str, Any]) -> dict[str, Any]:
 def initialize(engine: Engine, body: Mapping[str, Any], seconds: float, check: bool) -> Outcome:
     """Make this host the first manager of a new swarm, unless it is a manager of a working one.
 
+    Another run may be making it at this very moment: that is waited for, and then there is nothing left to make.
+
     :param body: of ``POST /swarm/init``.
     :param check: only say what would be done.
     :raises Refused: it is in a swarm otherwise, or state of an old one lies there.
     """
-    here = look(engine)
+    _unused, here = wait_until(
+        lambda: look(engine),
+        lambda seen: not member.may_be_made(seen.membership, seen.raft_log),
+        0 if check else min(seconds, INIT),
+    )
     now = here.membership
     if now.state == "active" and now.control and not now.error:
         return _outcome(False, here, here)
@@ -200,13 +209,17 @@ def initialize(engine: Engine, body: Mapping[str, Any], seconds: float, check: b
         _refuse_leftover(engine)
     if check:
         return Outcome(True, "inactive", "active")
-    engine.init(body)
+    made = True
+    try:
+        engine.init(body)
+    except AlreadyMember:
+        made = False  # by somebody else, since it was looked at
     ready, seen = wait_until(
         engine.membership, lambda m: m["state"] == "active" and m["control"] and not m["error"], seconds
     )
     if not ready:
         raise Refused(f"the swarm was made, but is '{seen['state']}' after {seconds:.0f} s: {seen['error']}")
-    return _outcome(True, here, look(engine))
+    return _outcome(made, here, look(engine))
 
 
 def join(engine: Engine, wanted: Join, check: bool) -> Outcome:

@@ -84,6 +84,17 @@ def place(
     return REMOVED if followed & {with_port(address) for address in managers} else FOREIGN
 
 
+def may_be_made(membership: Membership, raft_log: bool) -> bool:
+    """Whether a swarm may be in the making on this host at this moment: how it reads then, and not only then.
+
+    First there is a raft log, then the first manager is pending, then a worker in its own eyes, then a manager that
+    finds no leader; all within seconds.
+    """
+    if membership.state == "active":
+        return not membership.control or bool(membership.error)
+    return membership.state == "pending" or (raft_log and membership.state in ("", "inactive"))
+
+
 def taken_out(membership: Membership, certificate: Certificate | None, known_nodes: Collection[str]) -> bool:
     """Whether the swarm that lists ``known_nodes`` does not list this node any more.
 

@@ -108,6 +108,48 @@ def test_no_swarm_is_made_where_there_is_one(
     assert acts(script) == []
 
 
+@pytest.mark.parametrize(
+    ("state", "more"),
+    [
+        ("inactive", {}),
+        ("pending", {"NodeID": "n1"}),
+        ("active", {"NodeID": "n1"}),
+        ("active", {"NodeID": "n1", "ControlAvailable": True, "Error": "no leader."}),
+    ],
+)
+def test_a_swarm_that_another_run_is_making_is_waited_for(
+    engine: Engine, script: Script, here: Host, state: str, more: dict[str, Any]
+) -> None:
+    """How the first manager reads while it makes the swarm, one after the other."""
+    here.is_at(state, **more)
+    here.raft_log()
+    here.certificate("n1", "swarm-manager", "s7")
+    moments = iter(range(2))
+
+    def info(_request: object) -> tuple[int, Any]:
+        if next(moments, None) is None:
+            here.is_at("active", NodeID="n1", ControlAvailable=True)
+        return 200, here.info()
+
+    script.say("GET /info", info)
+    done = membership.initialize(engine, INIT, 5, check=False)
+    assert (done.changed, done.after, done.swarm_id) == (False, "active", "s7")
+    assert acts(script) == []
+
+
+@pytest.mark.parametrize("version", sorted(TEXTS))
+def test_a_swarm_that_another_run_made_in_between_is_not_made(
+    engine: Engine, script: Script, here: Host, version: str
+) -> None:
+    def init(_request: object) -> tuple[int, Any]:
+        here.is_at("active", ControlAvailable=True, NodeID="n1")
+        return refusal("init_twice", version)
+
+    script.say("POST /swarm/init", init)
+    done = membership.initialize(engine, INIT, 1, check=False)
+    assert (done.changed, done.after, done.node_id) == (False, "active", "n1")
+
+
 @pytest.mark.parametrize("check", [True, False])
 def test_no_swarm_is_made_over_a_raft_log(engine: Engine, script: Script, here: Host, check: bool) -> None:
     here.raft_log()
