@@ -36,7 +36,6 @@ class ActionModule(ActionBase):
             "changed": False,
             "verdict": judgement.verdict,
             "reason": judgement.reason,
-            "doubt": [want.host for want in wanted.managers] if provision.passing(judgement) else [],
             "ask": provision.to_ask(wanted, judgement, facts, args["engine_check"]),
             "targets": provision.port_targets(addrs),
             "locked": [host for host, item in facts.items() if item.membership.state == "locked"],

@@ -5,7 +5,7 @@
 """Runs ``swarm_lease`` on a manager; the lease of a run on this very controller that is dead is not waited for.
 
 Whether a process lives is only known here. So the module is asked first without waiting; only where a living owner
-holds the lease does it wait.
+holds the lease does it wait, where it shall.
 """
 
 from __future__ import annotations
@@ -29,4 +29,6 @@ class ActionModule(ActionBase):
             return result
         if controller.is_dead(holder):
             args["take_over"] = holder
+        elif not float(args.get("wait") or 0):
+            return result
         return self._execute_module(module_args=args, task_vars=task_vars)

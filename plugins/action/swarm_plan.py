@@ -31,18 +31,25 @@ class ActionModule(ActionBase):
         _unused, args = self.validate_argument_spec({
             "engine_check": {"type": "bool", "default": False},
             "engine_config": {"type": "dict", "default": {}},
-            "again": {"type": "bool", "default": False},
+            "look": {"type": "int", "default": 1},
         })
         wanted = controller.wanted_of(task_vars)
         judgement, facts = judge(task_vars, wanted)
         facts.update(controller.facts_of(task_vars, provision.to_ask(wanted, judgement, facts, args["engine_check"])))
-        if not args["again"] and provision.overtaken(judgement, facts):
-            return {"changed": False, "doubt": [want.host for want in wanted.managers], "phases": {}}
         view = judgement.view
         kept = ""
         if wanted.controller_dir and view is not None:
             kept = controller_dir.kept_keys(wanted.controller_dir, view.swarm.id).digest
         decision = provision.decide(wanted, judgement, facts, bool(args["engine_config"]), args["engine_check"], kept)
+        owner, now = controller.owner(), time.time()
+        # In check mode nobody is waited for: the plan is what it would be at this moment.
+        other = None if self._task.check_mode else provision.changer(facts, owner, now, controller.is_dead)
+        if provision.in_doubt(wanted, judgement, facts, decision, args["look"], other is not None):
+            awaits, held = other or ("", None)
+            Display().display(f"note: {held.owner} is changing this swarm ({held.purpose}) and is waited for."
+                              if held else f"note: seen so far: {judgement.verdict}. That may be of the moment only.")
+            return {"changed": False, "doubt": True, "look": args["look"], "awaits": awaits, "owner": owner,
+                    "phases": {}}
         controller.refuse(decision.refusals)
         display = Display()
         for finding in decision.notes:
@@ -52,11 +59,13 @@ class ActionModule(ActionBase):
             for line in _lines(decision.steps):
                 display.display("  " + line)
         held = lease.read(view.swarm.labels) if view is not None else None
-        owner = controller.owner()
-        labels, _unused = lease.take({}, owner, "provision", time.time())
+        labels, _unused = lease.take({}, owner, "provision", now)
         would = _by_host(decision)
         return {
             "changed": False,
+            "doubt": False,
+            "look": args["look"],
+            "awaits": decision.actor,
             "swarm_id": view.swarm.id if view is not None else "",
             "steps": [step.as_dict() for step in decision.steps],
             "would": would,

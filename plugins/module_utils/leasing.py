@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core import lease
-from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine
+from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine, EngineError, NotManager
 
 POLL = 2.0
 """Seconds between two looks at a lease that somebody else holds."""
@@ -66,6 +66,31 @@ class Holder:
                 if self.now() >= until:
                     raise
                 self.sleep(min(POLL, max(0.1, until - self.now())))
+
+    def wait_free(self) -> None:
+        """Wait until nobody else holds it; it is not taken.
+
+        Where the swarm cannot be asked for as long as that, or not here any more, that is for others to judge.
+
+        :raises lease.Held: when another owner holds it for longer than ``wait``.
+        """
+        until = self.now() + self.wait
+        while True:
+            held = None
+            try:
+                held = lease.read(self.engine.swarm()["Spec"].get("Labels") or {})
+            except NotManager:
+                return
+            except EngineError:
+                pass  # an election, perhaps: it is asked again
+            else:
+                if held is None or held.owner in (self.owner, self.take_over) or held.expires <= self.now():
+                    return
+            if self.now() >= until:
+                if held is not None:
+                    raise lease.Held(held, self.now())
+                return
+            self.sleep(min(POLL, max(0.1, until - self.now())))
 
     def release(self) -> None:
         """Give it back. Another owner's lease stays."""

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils import host, services, statedir
-from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon, keyring, view
+from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon, keyring, verdict, view
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     Engine,
     EngineError,
@@ -28,6 +28,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     service_facts,
     swarm_facts,
     task_facts,
+    wait_until,
 )
 
 SECONDS = 25.0
@@ -64,6 +65,14 @@ def observe(params: Mapping[str, Any]) -> dict[str, Any]:
         if not facts["engine"]["answers"]:
             facts["engine"]["error"] = error.text
     return facts
+
+
+def observe_settled(params: Mapping[str, Any], patience: float) -> dict[str, Any]:
+    """The same, asked again for so many seconds while it may be of the moment only."""
+    def is_settled(facts: dict[str, Any]) -> bool:
+        return not verdict.in_between(view.HostFacts.of(facts["hostname"], facts))
+
+    return wait_until(lambda: observe(params), is_settled, patience)[1]
 
 
 def pending_restart() -> str:

@@ -42,6 +42,12 @@ options:
     elements: str
     choices: [nodes, swarm, services, tasks]
     default: [nodes, swarm]
+  patience:
+    description:
+      - Seconds in which to ask again while the host is in the middle of something, a join for example, or is a manager
+        that sees no quorum. With more than 0 it may take so much longer.
+    type: float
+    default: 0.0
 seealso:
   - module: quorum.swarm.swarm_member
 """
@@ -189,7 +195,7 @@ facts:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import ENGINE_OPTIONS, EngineError
-from ansible_collections.quorum.swarm.plugins.module_utils.observe import observe
+from ansible_collections.quorum.swarm.plugins.module_utils.observe import observe_settled
 
 
 def main() -> None:
@@ -202,11 +208,12 @@ def main() -> None:
                 "choices": ["nodes", "swarm", "services", "tasks"],
                 "default": ["nodes", "swarm"],
             },
+            patience={"type": "float", "default": 0.0},
         ),
         supports_check_mode=True,
     )
     try:
-        facts = observe(module.params)
+        facts = observe_settled(module.params, module.params["patience"])
     except EngineError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, facts=facts)

@@ -50,11 +50,6 @@ reason:
   description: The verdict's reason, with the numbers.
   type: str
   returned: success
-doubt:
-  description: The managers to ask again, because the verdict may be of the moment only.
-  type: list
-  elements: str
-  returned: success
 ask:
   description: The hosts that have to be asked themselves.
   type: list

@@ -38,9 +38,11 @@ attributes:
       - Taking and releasing a lease is bookkeeping, not a change of the swarm, and never reported as one.
 options:
   state:
-    description: Whether the lease shall be held or given back.
+    description:
+      - Whether the lease shall be held or given back.
+      - With V(free) nothing is taken; it only waits until nobody else holds it.
     type: str
-    choices: [held, released]
+    choices: [held, released, free]
     default: held
   owner:
     description: Who changes the swarm.
@@ -58,6 +60,13 @@ options:
     description: An owner that is known to be dead. Its lease does not count.
     type: str
     default: ''
+  if_held:
+    description:
+      - What to do when another owner still holds the lease after O(wait) seconds. With V(tell) that is no failure, and
+        RV(held_by) says who it is.
+    type: str
+    choices: [fail, tell]
+    default: fail
   return_worker_token:
     description: Whether to return the token with which workers join. Register the task with C(no_log).
     type: bool
@@ -86,15 +95,15 @@ taken_over:
   returned: always
   sample: ""
 held_by:
-  description: Who holds the lease.
+  description: Who holds the lease. The task has failed then, unless O(if_held=tell).
   type: str
   returned: when it is held by another owner
   sample: ops@bastion
 known_nodes:
-  description: The IDs of all nodes of the swarm.
+  description: The IDs of all nodes of the swarm. Empty where the lease could not be taken.
   type: list
   elements: str
-  returned: always
+  returned: with O(state=held)
   sample: [8nq3bswc9c9jbq5wdlrzhn3sx]
 worker_token:
   description: The token with which workers join. A secret.
@@ -105,7 +114,7 @@ worker_token:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.quorum.swarm.plugins.module_utils.core import lease
-from ansible_collections.quorum.swarm.plugins.module_utils.engine import ENGINE_OPTIONS, Engine, EngineError
+from ansible_collections.quorum.swarm.plugins.module_utils.engine import ELECTION, ENGINE_OPTIONS, Engine, EngineError
 from ansible_collections.quorum.swarm.plugins.module_utils.leasing import Holder
 
 
@@ -114,11 +123,12 @@ def main():
     module = AnsibleModule(
         argument_spec={
             **ENGINE_OPTIONS,
-            "state": {"type": "str", "choices": ["held", "released"], "default": "held"},
+            "state": {"type": "str", "choices": ["held", "released", "free"], "default": "held"},
             "owner": {"type": "str", "required": True},
             "purpose": {"type": "str", "default": ""},
             "wait": {"type": "float", "default": 0.0},
             "take_over": {"type": "str", "default": ""},
+            "if_held": {"type": "str", "choices": ["fail", "tell"], "default": "fail"},
             "return_worker_token": {"type": "bool", "default": False, "no_log": False},
         },
         supports_check_mode=True,
@@ -126,17 +136,18 @@ def main():
     params = module.params
     result: dict[str, object] = {}
     try:
-        engine = Engine.of_params(params)
+        engine = Engine.of_params(params, election=ELECTION)
         holder = Holder(engine, params["owner"], params["purpose"], params["wait"], params["take_over"])
         if not module.check_mode:
-            if params["state"] == "held":
-                holder.hold()
-            else:
-                holder.release()
-        result["known_nodes"] = [raw["ID"] for raw in engine.nodes()]
-        if params["return_worker_token"]:
-            result["worker_token"] = engine.join_tokens()["Worker"]
+            act = {"held": holder.hold, "released": holder.release, "free": holder.wait_free}
+            act[params["state"]]()
+        if params["state"] == "held":
+            result["known_nodes"] = [raw["ID"] for raw in engine.nodes()]
+            if params["return_worker_token"]:
+                result["worker_token"] = engine.join_tokens()["Worker"]
     except lease.Held as error:
+        if params["if_held"] == "tell":
+            module.exit_json(changed=False, taken_over="", known_nodes=[], held_by=error.lease.owner)
         module.fail_json(msg=str(error), held_by=error.lease.owner)
     except EngineError as error:
         module.fail_json(msg=str(error))

@@ -30,12 +30,12 @@ options:
     description: Whether the engines of members are to be checked, too.
     type: bool
     default: false
-  again:
+  look:
     description:
-      - Whether the managers were asked a second time. Otherwise, where what they said may be of the moment only,
-        nothing is decided, and RV(doubt) names the managers to ask again.
-    type: bool
-    default: false
+      - How often the managers have been asked. Where what they said may be of the moment only, and they have not been
+        asked three times, nothing is decided, and RV(doubt) says so.
+    type: int
+    default: 1
   engine_config:
     description: What the role C(engine) is to merge into C(daemon.json).
     type: dict
@@ -57,10 +57,19 @@ steps:
   elements: dict
   returned: success
 doubt:
-  description: The managers to ask again before anything can be decided.
-  type: list
-  elements: str
-  returned: when another run may be making the swarm at this moment
+  description: Whether the managers have to be asked again before anything can be decided.
+  type: bool
+  returned: success
+look:
+  description: The number of the look that this follows from.
+  type: int
+  returned: success
+awaits:
+  description:
+    - In doubt, the manager that told of another run which is changing the swarm, empty where none did. Otherwise the
+      manager from which the swarm is changed.
+  type: str
+  returned: success
 phases:
   description: The hosts of each play. In check mode only C(would) has any.
   type: dict

@@ -161,9 +161,9 @@ lease_taken_over:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.quorum.swarm.plugins.module_utils.core import lease
 from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Order, Removal
-from ansible_collections.quorum.swarm.plugins.module_utils.engine import ENGINE_OPTIONS, Engine, EngineError
+from ansible_collections.quorum.swarm.plugins.module_utils.engine import ELECTION, ENGINE_OPTIONS, Engine, EngineError
 from ansible_collections.quorum.swarm.plugins.module_utils.leasing import LEASE_OPTIONS, Holder
-from ansible_collections.quorum.swarm.plugins.module_utils.observe import observe
+from ansible_collections.quorum.swarm.plugins.module_utils.observe import observe_settled
 from ansible_collections.quorum.swarm.plugins.module_utils.topology import Outcome, Stuck, Topology
 
 
@@ -195,7 +195,7 @@ def main():
     params = module.params
     outcome = Outcome()
     try:
-        engine = Engine.of_params(params)
+        engine = Engine.of_params(params, election=ELECTION)
         here = engine.membership()["node_id"]
         holder = Holder(engine, params["lease_owner"] or "", params["lease_purpose"])
         topology = Topology(
@@ -221,7 +221,7 @@ def main():
         steps=[step.as_dict() for step in outcome.done],
         leaves=[step.host for step in outcome.leaves],
         held=[item.as_dict() for item in outcome.held],
-        facts=observe({**params, "gather": ["nodes", "swarm"]}),
+        facts=observe_settled({**params, "gather": ["nodes", "swarm"]}, ELECTION),
         lease_taken_over=holder.taken_over.owner if holder.taken_over else "",
         diff={"prepared": "".join(f"{step.kind} {step.host}: {step.why}\n" for step in outcome.done)},
     )

@@ -10,11 +10,11 @@ run as data. The playbook has no opinion of its own: each phase is a play over t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, placement, plan, settings
+from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, lease, placement, plan, settings
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted, WantedNode
 from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Order, Removal, Step
@@ -116,21 +116,55 @@ def to_ask(
     return [node.host for node in wanted.nodes if node.host not in sure]
 
 
-def passing(judgement: Judgement) -> bool:
-    """Whether a verdict may be of the moment only, so that the managers are asked again before it is believed.
+LOOKS = 3
+"""How often the managers are asked at most before it is acted: once, where nobody else is at work."""
 
-    While another run makes the swarm, its first manager reads for a moment as the worker of an unknown swarm, or as a
-    manager without a leader.
+
+def changer(
+    facts: Mapping[str, HostFacts], owner: str, now: float, dead: Callable[[str], bool]
+) -> tuple[str, lease.Lease] | None:
+    """The host that told of another run which is changing the swarm, and the lease of that run; None: nobody is.
+
+    :param owner: of this run's own lease.
+    :param dead: whether the owner of a lease is known to have ended.
     """
-    return judgement.verdict in ("foreign", "no_quorum")
+    for host, item in facts.items():
+        held = lease.read(item.swarm.labels) if item.answered and item.swarm is not None else None
+        if held is not None and held.owner != owner and held.expires > now and not dead(held.owner):
+            return host, held
+    return None
 
 
-def overtaken(judgement: Judgement, facts: Mapping[str, HostFacts]) -> bool:
-    """Whether no manager belonged to a swarm, and hosts that were asked after them do.
+def in_doubt(
+    wanted: Wanted, judgement: Judgement, facts: Mapping[str, HostFacts], decision: Decision, look: int, changed: bool
+) -> bool:
+    """Whether what was seen may be of the moment only, so that the managers are asked again before it is acted upon.
 
-    Either those are of another swarm, or another run made this one in between. A second look tells.
+    Another run that changes the swarm is waited for, unless all is as it shall be already: what is seen in the middle
+    of its work is judged wrongly, and what is decided then is of yesterday when it is done. Where no manager can read a
+    swarm, one may be in the making: its first manager reads for a moment as half joined, as the worker of an unknown
+    swarm, or as a manager without a leader; or hosts that were asked after the managers are members already.
+
+    :param look: the number of this look, from 1.
+    :param changed: whether another run is changing the swarm.
     """
-    return judgement.verdict == "absent" and any(item.answered and belongs(item) for item in facts.values())
+    if look >= LOOKS:
+        return False
+    if changed:
+        return not _all_done(wanted, judgement, decision)
+    if look > 1:
+        return False
+    if judgement.verdict == "absent":
+        return any(item.answered and belongs(item) for item in facts.values())
+    return judgement.verdict in ("foreign", "no_quorum", "split")
+
+
+def _all_done(wanted: Wanted, judgement: Judgement, decision: Decision) -> bool:
+    """Whether nothing is left to do, and nothing that another run has begun is left to come true."""
+    nodes = judgement.view.nodes if judgement.view else ()
+    reachable = {node.host for node in nodes if node.reachable}
+    return (not (decision.refusals or decision.unsettled or decision.changes)
+            and all(want.host in reachable for want in wanted.managers))
 
 
 def port_targets(addrs: Sequence[str]) -> list[str]:

@@ -66,6 +66,19 @@ def half_joined(facts: HostFacts) -> bool:
     return facts.membership.state in ("pending", "error") and not facts.membership.node_id
 
 
+def in_between(facts: HostFacts) -> bool:
+    """Whether what this host says may be of the moment only: it joins, or is a manager that sees no quorum.
+
+    So the first manager reads while it makes the swarm, and again while the second one becomes a voter.
+    """
+    if not facts.answered or facts.membership.state == "locked":
+        return False
+    if half_joined(facts):
+        return True
+    view = view_of(facts)
+    return facts.membership.control and (view is None or not quorum.has_quorum(len(view.voters), len(view.reachable)))
+
+
 def is_foreign(facts: HostFacts, view: View) -> bool:
     """Whether this host is a member of some other swarm than the one in ``view``.
 

@@ -9,14 +9,14 @@ a manager is silent; and a second run has nothing to do.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, plan, provision
+from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, lease, plan, provision
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.provision import Decision
-from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import Judgement
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, Swarm, View
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -265,13 +265,64 @@ def test_a_new_swarm_with_an_ipv6_address() -> None:
     assert scene.decide(scene.wanted())[1].remote_addrs == ("[2001:db8::1]:2377",)
 
 
+THREE = {"inventory": {"m1": "manager a", "m2": "manager b", "m3": "manager c", "w1": "worker"}}
+WHOLE = {"m1": "manager a leader", "m2": "manager b", "m3": "manager c", "w1": "worker"}
+
+
 @pytest.mark.parametrize(
-    ("verdict", "member", "overtaken", "passing"),
-    [("absent", False, False, False), ("absent", True, True, False), ("foreign", True, False, True),
-     ("no_quorum", True, False, True), ("healthy", True, False, False), ("locked", True, False, False)],
+    ("swarm", "hosts", "alone", "beside_another"),
+    [
+        (None, {}, False, True),
+        (None, {"m1": "half"}, True, True),  # m1 makes the swarm at this moment
+        (None, {"m2": "foreign"}, True, True),  # m1 had not begun when it was asked
+        (None, {"w1": "foreign"}, True, True),  # the managers had not begun when they were asked
+        (None, {"m1": "lost"}, True, True),
+        (None, {"m1": "locked"}, False, True),
+        (None, {"m1": "silent"}, False, True),
+        (WHOLE, {}, False, False),
+        (WHOLE, {"m3": "foreign"}, False, True),
+        ({"m1": "manager a leader"}, {}, False, True),
+        ({**WHOLE, "m2": "manager b joining"}, {}, False, True),  # promoted, and no voter yet
+        ({**WHOLE, "m2": "manager b unreachable"}, {}, False, True),
+        ({"m1": "manager a leader", "m2": "manager b joining"}, {}, True, True),  # one voter becomes two
+        ({**WHOLE, "w1": "worker drain"}, {}, False, True),
+    ],
 )
-def test_what_is_looked_at_twice(verdict: str, member: bool, overtaken: bool, passing: bool) -> None:
-    state = {"membership": {"state": "active", "node_id": "n1"}} if member else {}
-    facts = {"w1": HostFacts.of("w1", state)}
-    assert provision.overtaken(Judgement(verdict, ""), facts) is overtaken
-    assert provision.passing(Judgement(verdict, "")) is passing
+def test_what_is_looked_at_again(swarm: dict[str, str] | None, hosts: dict[str, str], alone: bool, beside_another: bool
+                                 ) -> None:
+    """Once, where a swarm may be in the making; while another run changes one, as long as there are looks left."""
+    scene = Scene({**THREE, "hosts": hosts, **({"swarm": swarm} if swarm else {})})
+    wanted = scene.wanted()
+    judgement, decision, asked = scene.decide(wanted)
+    facts = {**scene.judge(wanted, asked)[1], **{host: scene.facts(host, True) for host in asked}}
+
+    def doubts(changed: bool) -> list[bool]:
+        return [provision.in_doubt(wanted, judgement, facts, decision, look, changed) for look in (1, 2, 3)]
+
+    assert doubts(False) == [alone, False, False]
+    assert doubts(True) == [beside_another, beside_another, False]
+
+
+def told(owner: str, expires: float, host: str = "m1") -> dict[str, HostFacts]:
+    """A manager that reads the swarm's lease, and one that reads no swarm."""
+    text = json.dumps({"owner": owner, "purpose": "provision", "expires": expires})
+    return {"m0": HostFacts("m0"), host: HostFacts(host, swarm=Swarm("s1", spec={"Labels": {lease.LABEL: text}}))}
+
+
+@pytest.mark.parametrize(
+    ("facts", "changes"),
+    [
+        ({}, False),
+        ({"m1": HostFacts("m1")}, False),
+        ({"m1": HostFacts("m1", swarm=Swarm("s1"))}, False),
+        (told("bob", 1010.0), True),
+        (told("bob", 1000.0), False),  # it has expired
+        (told("ann", 1010.0), False),  # its own
+        (told("eve", 1010.0), False),  # known to be dead
+        ({name: replace(item, answered=False) for name, item in told("bob", 1010.0).items()}, False),
+    ],
+)
+def test_another_run_is_known_by_its_lease(facts: dict[str, HostFacts], changes: bool) -> None:
+    found = provision.changer(facts, "ann", 1000.0, lambda owner: owner == "eve")
+    assert (found[0] if found else "") == ("m1" if changes else "")
+    assert (found[1].owner if found else "") == ("bob" if changes else "")

@@ -201,3 +201,24 @@ def test_one_host_is_enough_to_forbid_absent(facts: list[HostFacts], one: HostFa
     assert verdict.judge(facts).verdict == "absent"
     facts.insert(random.randint(0, len(facts)), one)
     assert verdict.judge(facts).verdict != "absent"
+
+
+@pytest.mark.parametrize(
+    ("facts", "between"),
+    [
+        (reads("m1"), False),
+        (free("m1"), False),
+        (bare("m1"), False),
+        (stopped("m1"), False),
+        (locked("m1"), False),
+        (HostFacts.silent("m1", "timed out"), False),
+        (probed("m1", HALF_JOINED), True),
+        (probed("m1", LOST_MANAGER), True),
+        (probed("m1", LOST_WORKER), False),
+        (reads("m1", ()), True),
+        (reads("m1", (manager("m1", leader=True), manager("m2", reachability="unreachable"))), True),
+        (reads("m1", (manager("m1", leader=True), manager("m2"), manager("m3", reachability="unreachable"))), False),
+    ],
+)
+def test_what_a_host_says_in_the_middle_of_something(facts: HostFacts, between: bool) -> None:
+    assert verdict.in_between(facts) is between

@@ -119,6 +119,19 @@ def test_a_majority_that_dies_between_two_calls(script: Script, here: Host, vers
     assert facts.engine.error == ""
 
 
+def test_what_is_of_the_moment_only_is_asked_again(script: Script, here: Host) -> None:
+    """A manager that makes the swarm: no leader yet, then a voter of two that is reached alone, then both."""
+    second = {"ID": "n2", "Version": {"Index": 4}, "Spec": {"Role": "manager"}}
+    reached = {"ManagerStatus": {"Reachability": "reachable"}}
+    first = {**NODES[0], "ManagerStatus": {"Leader": True, "Reachability": "reachable"}}
+    here.is_at("active", ControlAvailable=True, NodeID="n1", NodeAddr="198.51.100.11")
+    script.say("GET /swarm", (200, SWARM))
+    script.say("GET /nodes", refusal("no_leader", ANY), (200, [first, second]), (200, [first, {**second, **reached}]))
+    params = {"docker_host": script.host, "api_timeout": 5.0, "gather": ("nodes", "swarm")}
+    facts = HostFacts.of("h1", observe.observe_settled(params, 5))
+    assert [node.reachable for node in facts.nodes] == [True, True]
+
+
 def test_a_stopped_engine_is_not_woken(script: Script, here: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "engine_stopped", lambda: "docker.service is inactive (dead).")
     facts = see(script.host)
