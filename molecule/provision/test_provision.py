@@ -10,7 +10,7 @@ from testinfra.host import Host
 
 from tests.lab.lab import Lab
 from tests.testinfra.playbooks import Operator
-from tests.testinfra.swarms import assert_swarm, assert_unchanged, look, membership
+from tests.testinfra.swarms import assert_swarm, assert_unchanged, eventually, look, membership
 
 testinfra_hosts = ["ansible://swarm_managers", "ansible://swarm_workers"]
 
@@ -33,10 +33,15 @@ def test_the_host_is_an_active_member(host: Host, is_manager: bool) -> None:
 
 
 def test_a_manager_is_advertised_at_its_static_address(host: Host, lab: Lab, is_manager: bool) -> None:
-    own = membership(host)
     if is_manager:
-        assert own["NodeAddr"] == lab.node(host.check_output("uname -n")).addr
-    assert sorted(peer["Addr"] for peer in own["RemoteManagers"]) == [f"{node.addr}:2377" for node in lab.managers]
+        assert membership(host)["NodeAddr"] == lab.node(host.check_output("uname -n")).addr
+
+    def knows_all() -> bool:
+        peers = sorted(peer["Addr"] for peer in membership(host)["RemoteManagers"])
+        return peers == [f"{node.addr}:2377" for node in lab.managers]
+
+    # A node is told of new managers a moment after they are.
+    eventually(knows_all, "it knows all managers")
 
 
 def test_nothing_is_left_on_the_host(host: Host) -> None:

@@ -14,7 +14,7 @@ from tests.lab.lab import Lab
 from tests.lab.workload import IMAGE
 from tests.testinfra.inventories import Inventories
 from tests.testinfra.playbooks import Operator
-from tests.testinfra.swarms import assert_unchanged, by_hostname, eventually, host, look, swarm
+from tests.testinfra.swarms import assert_unchanged, by_hostname, eventually, host, look, settled, swarm
 
 MANAGERS, WORKERS = ["m1", "m2", "m3"], ["w1", "w2"]
 
@@ -84,7 +84,7 @@ def test_a_swarm_that_has_split(lab: Lab, operator: Operator, wanted: Path) -> N
     try:
         lab.node("m1").run(f"docker swarm init --force-new-cluster --advertise-addr {lab.node('m1').addr}")
         eventually(lambda: not leaderless(lab, "m2"), "the others have a leader")
-        before = look(lab)
+        before = settled(lab)
         run = operator.run("provision", wanted)
         assert not run.ok, run.report
         assert "Two swarms share the ID" in run.failures, run.report

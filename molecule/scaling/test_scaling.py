@@ -21,6 +21,10 @@ from tests.testinfra.inventories import Inventories
 from tests.testinfra.playbooks import Operator
 from tests.testinfra.swarms import assert_swarm, assert_unchanged, by_hostname, eventually, host, look, members, tasks
 
+PERIOD, PATIENCE = 0.2, 5.0
+"""Seconds: how often the workload is asked on each node, and how long an answer may take. A closed port is told at
+once, so the patience hides no outage; and a busy machine is none."""
+
 Given = Callable[..., Path]
 
 
@@ -55,7 +59,7 @@ def _members(lab: Lab) -> set[str]:
 @contextmanager
 def served(lab: Lab, nodes: Iterable[str]) -> Iterator[None]:
     """While this runs no request to these nodes fails."""
-    with lab.probe(list(nodes), period=0.2) as probe:
+    with lab.probe(list(nodes), period=PERIOD, timeout=PATIENCE) as probe:
         yield
     assert probe.requests > 5
     assert probe.failures == []

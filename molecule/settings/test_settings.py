@@ -46,6 +46,11 @@ def unlock_key(lab: Lab) -> str:
     return lab.node("m1").run("docker swarm unlock-key --quiet").stdout.strip()
 
 
+def are_back(lab: Lab) -> bool:
+    """Whether the leader has heard of all nodes again."""
+    return all(node.state == "ready" and node.reachability in ("", "reachable") for node in members(host(lab, "m1")))
+
+
 def test_autolock_is_turned_on_and_the_key_is_kept(lab: Lab, operator: Operator, keys: Path) -> None:
     variables = {"swarm_autolock": True, "swarm_controller_dir": str(keys)}
     before = look(lab)
@@ -97,7 +102,7 @@ def test_all_managers_restart_and_are_unlocked(lab: Lab, operator: Operator, key
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda name: lab.node(name).run("systemctl restart docker"), MANAGERS))
     for name in MANAGERS:
-        assert membership(host(lab, name))["LocalNodeState"] == "locked"
+        eventually(lambda name=name: membership(host(lab, name))["LocalNodeState"] == "locked", f"{name} is locked")
     before = look(lab)
     refused = operator.run("provision", lab.inventory)
     assert not refused.ok, refused.report
@@ -110,10 +115,8 @@ def test_all_managers_restart_and_are_unlocked(lab: Lab, operator: Operator, key
     run = operator.run("unlock", lab.inventory, swarm_controller_dir=str(keys))
     assert run.ok, run.report
     assert set(run.changed) == set(MANAGERS), run.report
-    # A new leader hears of its nodes one after the other; until then it calls them unknown.
-    eventually(lambda: {node.state for node in members(host(lab, "m1"))} == {"ready"}, "all nodes are ready")
-    # For seconds after the election the living are listed as unknown.
-    eventually(lambda: all(node.state == "ready" for node in members(host(lab, "m1"))), "every node is ready")
+    # A new leader hears of its nodes one after the other, workers and managers; until then it calls them unknown.
+    eventually(lambda: are_back(lab), "all nodes are ready and all managers reachable")
     assert_swarm(lab, MANAGERS, WORKERS)
     again = operator.run("unlock", lab.inventory, swarm_controller_dir=str(keys))
     assert again.ok, again.report

@@ -18,6 +18,7 @@ from typing import Any
 
 import testinfra
 from testinfra.host import Host
+from tests.lab.console import LabError
 from tests.lab.lab import Lab
 from tests.lab.node import RUNNING
 
@@ -85,6 +86,7 @@ def assert_swarm(
     """The swarm is exactly this: members, roles, availability, zones, states, addresses; and no lease is left."""
     managers, workers = list(managers), list(workers)
     by_manager = host(lab, managers[0])
+    all_known(by_manager)
     found = by_hostname(by_manager)
     zones = zones or {}
     assert {name: node.role for name, node in found.items()} == {
@@ -169,11 +171,27 @@ def assert_unchanged(lab: Lab, before: Look) -> None:
 
 
 def eventually(condition: Callable[[], Any], what: str, *, seconds: float = 60) -> Any:
-    """Wait until the condition holds, and return what it returned. Fails the test when the time has passed."""
+    """Wait until the condition holds, and return what it returned. Fails the test when the time has passed.
+
+    A host that could not be asked does not meet it yet: while a leader is elected, no manager lists the nodes.
+    """
     end = time.monotonic() + seconds
     while True:
-        value = condition()
+        try:
+            value, seen = condition(), ""
+        except (AssertionError, LabError) as error:
+            value, seen = None, f": {error}"
         if value:
             return value
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        assert time.monotonic() < end, f"not within {seconds} s: {what}{seen}"
         time.sleep(0.5)
+
+
+def all_known(manager: Host) -> list[Member]:
+    """All nodes that the swarm lists, when it knows how they are: for seconds after an election it does not."""
+
+    def known() -> list[Member]:
+        listed = members(manager)
+        return listed if all(node.state != "unknown" for node in listed) else []
+
+    return list(eventually(known, "the leader knows how its nodes are", seconds=30))
