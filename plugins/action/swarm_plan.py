@@ -59,7 +59,6 @@ class ActionModule(ActionBase):
             for line in _lines(decision.steps):
                 display.display("  " + line)
         held = lease.read(view.swarm.labels) if view is not None else None
-        labels, _unused = lease.take({}, owner, "provision", now)
         would = _by_host(decision)
         return {
             "changed": False,
@@ -72,7 +71,6 @@ class ActionModule(ActionBase):
             "phases": _phases(decision, list(would), bool(self._task.check_mode), _is_stale(held)),
             "asked": sorted(facts),
             "init": asdict(decision.init) if decision.init else {},
-            "init_labels": labels,
             "joins": [asdict(join) for join in decision.joins],
             "orders": [asdict(order) for order in decision.orders],
             "removals": [asdict(item) for item in decision.removals],

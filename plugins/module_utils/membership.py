@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils import host, statedir
-from ansible_collections.quorum.swarm.plugins.module_utils.core import member
+from ansible_collections.quorum.swarm.plugins.module_utils.core import lease, member
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Membership, Node
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     AlreadyMember,
@@ -164,8 +164,14 @@ def _refuse_leftover(engine: Engine) -> None:
     )
 
 
-def init_body(params: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``POST /swarm/init`` gets, from the parameters of ``swarm_member``."""
+def init_body(params: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """What ``POST /swarm/init`` gets, from the parameters of ``swarm_member``.
+
+    :param now: when the lease begins, by this host's clock, as every lease does.
+    """
+    labels = {key: str(value) for key, value in params["labels"].items()}
+    if params["lease_owner"]:
+        labels, _unused = lease.take(labels, params["lease_owner"], params["lease_purpose"], now)
     body = {
         "ListenAddr": params["listen_addr"],
         "AdvertiseAddr": params["advertise_addr"],
@@ -173,7 +179,7 @@ def init_body(params: Mapping[str, Any]) -> dict[str, Any]:
         "DataPathPort": params["data_path_port"],
         "Availability": params["availability"],
         "ForceNewCluster": False,
-        "Spec": {"Labels": {key: str(value) for key, value in params["labels"].items()}},
+        "Spec": {"Labels": labels},
     }
     if params["default_addr_pool"]:
         body["DefaultAddrPool"] = params["default_addr_pool"]

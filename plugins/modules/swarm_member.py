@@ -81,6 +81,16 @@ options:
     description: Labels of the swarm itself, set when it is made. Only with O(state=initialized).
     type: dict
     default: {}
+  lease_owner:
+    description:
+      - Who makes the swarm, and holds its lease from the first moment on, as M(quorum.swarm.swarm_lease) takes it. Only
+        with O(state=initialized); without it nobody does.
+    type: str
+    default: ""
+  lease_purpose:
+    description: What for, shown to whoever is kept waiting.
+    type: str
+    default: ""
   join_token:
     description: The token to join with. Required with O(state=joined).
     type: str
@@ -174,6 +184,8 @@ worker_token:
   type: str
 """
 
+import time
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.quorum.swarm.plugins.module_utils import membership
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import ENGINE_OPTIONS, Engine, EngineError
@@ -187,7 +199,7 @@ def act(module: AnsibleModule, engine: Engine) -> membership.Outcome:
         return membership.leave(engine, params["force"], params["timeout"], check, known_nodes, swarm_id)
     if params["state"] == "joined":
         return membership.join(engine, membership.Join.of_params(params), check)
-    return membership.initialize(engine, membership.init_body(params), params["timeout"], check)
+    return membership.initialize(engine, membership.init_body(params, time.time()), params["timeout"], check)
 
 
 def main() -> None:
@@ -203,6 +215,8 @@ def main() -> None:
             "subnet_size": {"type": "int", "default": 24},
             "availability": {"type": "str", "choices": ["active", "pause", "drain"], "default": "active"},
             "labels": {"type": "dict", "default": {}},
+            "lease_owner": {"type": "str", "default": ""},
+            "lease_purpose": {"type": "str", "default": ""},
             "join_token": {"type": "str", "no_log": True},
             "remote_addrs": {"type": "list", "elements": "str"},
             "known_nodes": {"type": "list", "elements": "str"},

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.quorum.swarm.plugins.module_utils import membership
+from ansible_collections.quorum.swarm.plugins.module_utils.core import lease
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.quorum.swarm.plugins.module_utils.membership import Join, Refused
 
@@ -174,13 +175,17 @@ def test_what_init_posts() -> None:
         "subnet_size": 24,
         "availability": "drain",
         "labels": {"a": 1},
+        "lease_owner": "",
+        "lease_purpose": "provision",
     }
-    body = membership.init_body(params)
+    body = membership.init_body(params, 1000.0)
     assert body["Availability"] == "drain"
     assert body["ForceNewCluster"] is False
     assert body["Spec"] == {"Labels": {"a": "1"}}
     assert "DefaultAddrPool" not in body
-    pooled = membership.init_body({**params, "default_addr_pool": ["10.55.0.0/16"]})
+    held = membership.init_body({**params, "lease_owner": "ann"}, 1000.0)["Spec"]["Labels"]
+    assert (held["a"], lease.read(held)) == ("1", lease.Lease("ann", "provision", 1000.0 + lease.DURATION))
+    pooled = membership.init_body({**params, "default_addr_pool": ["10.55.0.0/16"]}, 1000.0)
     assert (pooled["DefaultAddrPool"], pooled["SubnetSize"]) == (["10.55.0.0/16"], 24)
 
 
