@@ -12,19 +12,23 @@ on a bad day ``tar`` is enough. It holds the manager's private key: 0600 whereve
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import hashlib
 import io
 import os
+import stat
 import tarfile
 import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core import manifest as manifests
 from ansible_collections.quorum.swarm.plugins.module_utils.core.manifest import File, Manifest
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import state as states
+from ansible_collections.quorum.swarm.plugins.module_utils.raft.certificate import MANAGER, Certificate
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import (
     LockedStateError,
     MissingLibraryError,
@@ -41,10 +45,18 @@ LARGEST_MANIFEST = 64 << 20
 BLOCK = 1 << 20
 PREDEFINED = "com.docker.swarm.predefined"
 """The label by which swarmkit notes the nodes' own networks, bridge and host; the API lists those as local ones."""
+_NAMED = 5
+"""Files or objects that one sentence names."""
 
 
 class BadArchive(Exception):
-    """The file is no archive that a swarm can be restored from. One sentence that names what was seen."""
+    """The file is no archive that a swarm can be restored from. One sentence that names what was seen.
+
+    An archive may come from anywhere: what it says of itself never reaches a terminal as control characters.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("".join(one if one.isprintable() else "?" for one in sentence))
 
 
 class KeyNeeded(BadArchive):
@@ -66,6 +78,8 @@ class Archive:
 class Proof:
     """What was proven of an archive."""
 
+    certificate: Certificate
+    """The node's certificate."""
     keys_proven: bool
     """Whether the node's key was opened, and belongs to a certificate that the swarm's CA issued."""
     contents: Contents | None
@@ -157,8 +171,8 @@ def read(path: str) -> Archive:
     :raises BadArchive: it cannot be read, or it is damaged.
     """
     try:
-        size = os.path.getsize(path)
-        with open(path, "rb") as raw, gzip.GzipFile(fileobj=raw, mode="rb") as packed:
+        with _open(path) as raw, _Unpacked(path, fileobj=raw, mode="rb") as packed:
+            size = os.fstat(raw.fileno()).st_size
             with tarfile.open(fileobj=packed, mode="r|") as tar:
                 manifest, files = _read(path, tar)
             # The checksum of gzip is behind the last block: only who reads to the end has checked it.
@@ -168,10 +182,57 @@ def read(path: str) -> Archive:
         if isinstance(error, gzip.BadGzipFile) or error.errno is None:
             raise BadArchive(f"{path} is no archive of quorum.swarm, or it is damaged ({error}).") from None
         raise BadArchive(f"{path} cannot be read: {error.strerror}.") from None
-    except (EOFError, tarfile.TarError, zlib.error, ValueError) as error:
-        raise BadArchive(f"{path} is no archive of quorum.swarm, or it is damaged ({error}).") from None
+    except _NO_TAR as error:
+        raise BadArchive(f"{path} is no archive of quorum.swarm, or it is damaged ({_why(error)}).") from None
     _check_files(path, manifest, files)
     return Archive(path, size, manifest, files)
+
+
+_NO_TAR = (EOFError, tarfile.TarError, zlib.error, ValueError, LookupError, OverflowError, RecursionError)
+"""What gzip and tarfile answer to bytes that are neither: the last ones are not in their documentation."""
+
+
+def _why(error: Exception) -> str:
+    """The error in words; some have none."""
+    return str(error).rstrip(".") or type(error).__name__
+
+
+def _open(path: str) -> BinaryIO:
+    """Open a regular file; to open a pipe would wait for a writer.
+
+    :raises OSError: it is none, or cannot be read.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(number, "it is a folder" if stat.S_ISDIR(mode) else "it is not a file")
+    return os.fdopen(handle, "rb")
+
+
+class _Unpacked(gzip.GzipFile):
+    """What is packed in an archive, never more of it than an archive can hold."""
+
+    def __init__(self, path: str, **how: Any) -> None:
+        super().__init__(**how)
+        self._left = LARGEST + LARGEST_MANIFEST
+        self._path = path
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read some bytes.
+
+        :raises BadArchive: there were too many.
+        """
+        content = super().read(size)
+        self._left -= len(content)
+        if self._left < 0:
+            raise _too_large(self._path)
+        return content
+
+
+def _too_large(path: str) -> BadArchive:
+    return BadArchive(f"{path} holds more than {LARGEST >> 30} GiB, which no manager's state is.")
 
 
 def _read(path: str, tar: tarfile.TarFile) -> tuple[Manifest, dict[str, bytes]]:
@@ -180,7 +241,7 @@ def _read(path: str, tar: tarfile.TarFile) -> tuple[Manifest, dict[str, bytes]]:
     total = 0
     for entry in tar:
         if manifest is None:
-            if entry.name != MANIFEST or not entry.isreg() or entry.size > LARGEST_MANIFEST:
+            if entry.name != MANIFEST or entry.type != tarfile.REGTYPE or entry.size > LARGEST_MANIFEST:
                 raise BadArchive(f"{path} is no archive of quorum.swarm: it does not begin with {MANIFEST}.")
             try:
                 manifest = manifests.load(_content(tar, entry).decode("utf-8", "replace"))
@@ -190,14 +251,16 @@ def _read(path: str, tar: tarfile.TarFile) -> tuple[Manifest, dict[str, bytes]]:
         name = _inside(entry.name)
         if entry.isdir() and name is not None:
             continue
-        if not entry.isreg() or not name or name in files:
+        if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or not name:
             raise BadArchive(f"{path} holds {entry.name!r}, which no archive of quorum.swarm holds.")
+        if name in files:
+            raise BadArchive(f"{path} holds {entry.name!r} twice.")
         total += entry.size
         if total > LARGEST:
-            raise BadArchive(f"{path} holds more than {LARGEST >> 30} GiB, which no manager's state is.")
+            raise _too_large(path)
         files[name] = _content(tar, entry)
     if manifest is None:
-        raise BadArchive(f"{path} is empty.")
+        raise BadArchive(f"{path} is no archive of quorum.swarm: nothing is in it.")
     return manifest, files
 
 
@@ -218,13 +281,19 @@ def _content(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
     return content
 
 
+def _some(names: Sequence[str]) -> str:
+    """The first of these names, and how many more there are."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
 def _check_files(path: str, manifest: Manifest, files: Mapping[str, bytes]) -> None:
     missing = sorted(set(manifest.files) - set(files))
     if missing:
-        raise BadArchive(f"{path} lacks {', '.join(missing)}.")
+        raise BadArchive(f"{path} lacks {_some(missing)}.")
     strange = sorted(set(files) - set(manifest.files))
     if strange:
-        raise BadArchive(f"{path} holds {', '.join(strange)}, which its manifest does not list.")
+        raise BadArchive(f"{path} holds {_some(strange)}, which its manifest does not list.")
     for name in sorted(files):
         if len(files[name]) != manifest.files[name].size or checksum(files[name]) != manifest.files[name].sha256:
             raise BadArchive(f"{path}: {name} is damaged: its checksum is not the manifest's.")
@@ -248,6 +317,8 @@ def prove(archive: Archive, unlock_keys: Sequence[str] = ()) -> Proof:
     told = {"swarm": manifest.swarm_id, "node": manifest.node_id, "raft term": manifest.term,
             "raft index": manifest.index, "commit index": manifest.commit, "raft address": manifest.raft_addr,
             "unlock key's version": manifest.kek_version}
+    if state.certificate.role != MANAGER:
+        raise BadArchive(f"{path}: its certificate is a worker's: no swarm starts from it.")
     position = state.position
     found = {"swarm": state.certificate.swarm, "node": state.certificate.node, "raft term": position.last_term,
              "raft index": position.last_index, "commit index": position.commit,
@@ -263,26 +334,43 @@ def prove(archive: Archive, unlock_keys: Sequence[str] = ()) -> Proof:
 def _opened(archive: Archive, state: states.State, unlock_keys: Sequence[str]) -> Proof:
     path = archive.path
     keys: list[str | None] = [*unlock_keys] if state.node_key.locked else [None]
+    own = state.certificate
     if not keys:
-        return Proof(False, None, "it is autolocked, and no unlock key was given")
+        return Proof(own, False, None, "it is autolocked, and no unlock key was given")
     wrong = ""
     for key in keys:
         try:
             states.prove_keys(state, key)
-            contents = states.open_contents(state, key)
         except MissingLibraryError as error:
-            return Proof(False, None, str(error))
+            return Proof(own, False, None, str(error))
         except (WrongKeyError, LockedStateError) as error:
             wrong = str(error)
             continue
         except RaftStateError as error:
             raise BadArchive(f"{path}: {error}.") from None
-        _compare(path, archive.manifest, contents)
-        return Proof(True, contents)
+        try:
+            return Proof(own, True, _contents(archive, state, key))
+        except MissingLibraryError as error:
+            return Proof(own, True, None, str(error))
     if not state.node_key.locked:
         raise BadArchive(f"{path}: {wrong}.")
-    raise KeyNeeded(f"{path} is autolocked, and {'the unlock key does' if len(keys) == 1 else 'none of the keys does'} "
-                    f"not open it (it needs the one of version {state.node_key.kek_version}).")
+    tried = "the unlock key does not" if len(keys) == 1 else "none of the keys does"
+    raise KeyNeeded(f"{path} is autolocked, and {tried} open it (it needs the one of version "
+                    f"{state.node_key.kek_version}).")
+
+
+def _contents(archive: Archive, state: states.State, key: str | None) -> Contents:
+    """What the state holds, opened with a key that was proven to be the node's."""
+    try:
+        contents = states.open_contents(state, key)
+    except MissingLibraryError:
+        raise
+    except WrongKeyError as error:
+        raise BadArchive(f"{archive.path}: {error.where} was not sealed with the keys of this node.") from None
+    except RaftStateError as error:
+        raise BadArchive(f"{archive.path}: {error}.") from None
+    _compare(archive.path, archive.manifest, contents)
+    return contents
 
 
 def stored_objects(contents: Contents) -> dict[str, tuple[tuple[str, str], ...]]:
@@ -297,5 +385,5 @@ def _compare(path: str, manifest: Manifest, contents: Contents) -> None:
     missing = [f"{kind} {name or key}" for kind in manifests.KINDS
                for key, name in sorted(set(manifest.objects.get(kind, ())) - set(stored[kind]))]
     if missing:
-        raise BadArchive(f"{path}: its manifest lists {', '.join(missing[:5])}, and the state does not hold "
+        raise BadArchive(f"{path}: its manifest lists {_some(missing)}, and the state does not hold "
                          f"{'it' if len(missing) == 1 else 'them'}.")

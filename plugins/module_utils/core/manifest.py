@@ -105,12 +105,12 @@ def load(text: str) -> Manifest:
                           f"read it with the version that wrote it, or a later one")
     try:
         return _manifest(data)
-    except (KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, OverflowError):
         raise BadManifest("its manifest lacks something, or has something of the wrong kind") from None
 
 
 def _manifest(data: Mapping[str, Any]) -> Manifest:
-    """:raises KeyError, TypeError, ValueError: where something is missing or of the wrong kind."""
+    """:raises LookupError, TypeError, ValueError, OverflowError: something is missing or of the wrong kind."""
     values: dict[str, Any] = {}
     for item in fields(Manifest):
         if item.name not in data:
@@ -123,9 +123,9 @@ def _manifest(data: Mapping[str, Any]) -> Manifest:
             raise TypeError(item.name)
     values["default_addr_pool"] = tuple(_text(pool) for pool in _list(values["default_addr_pool"]))
     values["managers"] = {_text(node): _text(addr) for node, addr in _dict(values["managers"]).items()}
-    values["objects"] = {kind: tuple((_text(pair[0]), _text(pair[1])) for pair in _list(pairs))
+    values["objects"] = {kind: tuple(_pair(pair) for pair in _list(pairs))
                          for kind, pairs in _dict(values["objects"]).items()}
-    values["files"] = {path: File(int(one["size"]), _text(one["sha256"]), int(one["mode"]))
+    values["files"] = {path: File(_whole(one["size"]), _text(one["sha256"]), _whole(one["mode"]))
                        for path, one in _dict(values["files"]).items()}
     values["downtime"] = {name: float(seconds) for name, seconds in _dict(values["downtime"]).items()}
     return Manifest(**values)
@@ -134,6 +134,17 @@ def _manifest(data: Mapping[str, Any]) -> Manifest:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("not a text")
+    return value
+
+
+def _pair(value: Any) -> tuple[str, str]:
+    first, second = _list(value)
+    return _text(first), _text(second)
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError("not a whole number")
     return value
 
 

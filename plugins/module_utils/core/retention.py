@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 SUFFIX = ".tar.gz"
-_NAME = re.compile(r"(?P<swarm>[0-9a-z]+)_(?P<host>[A-Za-z0-9._-]+)_(?P<time>\d{8}T\d{6}Z)" + re.escape(SUFFIX))
+_NAME = re.compile(r"(?P<swarm>[0-9a-z]+)_(?P<host>[A-Za-z0-9.-]+)_(?P<time>[0-9]{8}T[0-9]{6}Z)" + re.escape(SUFFIX))
 _UNFIT = re.compile(r"[^A-Za-z0-9.-]+")
 _TIME = "%Y%m%dT%H%M%SZ"
 
@@ -37,7 +37,7 @@ class Name:
 
 
 def parse(file: str) -> Name | None:
-    """The parts of an archive's name; None where it is not one of ours."""
+    """The parts of an archive's name; None where it is not one of ours, exactly as ``Name.file`` writes it."""
     found = _NAME.fullmatch(file)
     if not found:
         return None
@@ -45,7 +45,8 @@ def parse(file: str) -> Name | None:
         taken_at = datetime.strptime(found["time"], _TIME).replace(tzinfo=timezone.utc)
     except ValueError:
         return None
-    return Name(found["swarm"], found["host"], taken_at)
+    name = Name(found["swarm"], found["host"], taken_at)
+    return name if name.file == file else None
 
 
 def of_swarm(files: Iterable[str], swarm_id: str) -> list[Name]:
@@ -65,7 +66,10 @@ def expired(
     :param max_age_days: what is older goes; 0: no limit by age.
     """
     names = of_swarm(files, swarm_id)
-    oldest = now - timedelta(days=max_age_days) if max_age_days else None
+    try:
+        oldest = now - timedelta(days=max_age_days) if max_age_days else None
+    except OverflowError:
+        oldest = None  # before the calendar begins
     gone = [name for number, name in enumerate(names)
             if (keep and number >= keep) or (oldest is not None and name.taken_at < oldest)]
     return [name.file for name in reversed(gone) if name.file != proven_now]
