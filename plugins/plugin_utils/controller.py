@@ -33,7 +33,7 @@ HOST_VARS = ("ansible_host", "swarm_zone", "swarm_advertise_addr", "swarm_advert
              "swarm_availability", "swarm_labels", "swarm_listen_addr", "swarm_data_path_addr")
 SHARED_VARS = (*inventory.SETTINGS, *inventory.ALLOWANCES, "swarm_default_addr_pool", "swarm_subnet_size",
                "swarm_data_path_port", "swarm_id", "swarm_force", "swarm_controller_dir",
-               "swarm_backup_dir")
+               "swarm_backup_dir", "swarm_backup_max_age")
 
 
 def plain(value: Any) -> Any:

@@ -9,10 +9,14 @@ Pure. ``-e swarm_force=false`` arrives as the string "false": read here, once, a
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 TRUE = frozenset(("y", "yes", "on", "1", "true", "t"))
 FALSE = frozenset(("n", "no", "off", "0", "false", "f", ""))
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_PARTS = re.compile(r"([0-9]{1,9}[smhdw])+")
 
 
 class BadValue(ValueError):
@@ -50,6 +54,19 @@ def integer(name: str, value: Any, minimum: int = 0) -> int:
     if number < minimum:
         raise BadValue(f"{name} is {number}; it takes at least {minimum}.")
     return number
+
+
+def duration(name: str, value: Any) -> int:
+    """Seconds: a whole number of them, or a text such as ``36h``, ``7d`` or ``1d12h``.
+
+    :raises BadValue: for anything else.
+    """
+    text = "" if isinstance(value, bool) else str(value).strip()
+    if re.fullmatch(r"[0-9]{1,12}", text):
+        return int(text)
+    if not _PARTS.fullmatch(text):
+        raise BadValue(f"{name} is {value!r}; it takes a number of seconds, or a time such as 36h or 7d.")
+    return sum(int(part[:-1]) * _UNITS[part[-1]] for part in re.findall(r"[0-9]+[smhdw]", text))
 
 
 def labels(name: str, value: Any) -> dict[str, str]:

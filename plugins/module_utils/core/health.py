@@ -739,7 +739,7 @@ def _certificates(facts: Mapping[str, HostFacts], now: datetime, view: View | No
             yield Finding(
                 "certificate_expiring",
                 "critical" if ending else "warning",
-                f"The certificate of {host} expires at {end:%Y-%m-%d %H:%M} UTC, in {_span(left)}; it should "
+                f"The certificate of {host} expires at {end:%Y-%m-%d %H:%M} UTC, in {span(left)}; it should "
                 "have been renewed by now.",
                 remedy,
                 host,
@@ -755,7 +755,8 @@ def parse_time(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-def _span(left: timedelta) -> str:
+def span(left: timedelta) -> str:
+    """A time span as people say it."""
     hours = int(left.total_seconds() // 3600)
     return f"{hours // 24} days" if hours >= 48 else f"{hours} hours" if hours >= 2 else f"{left.seconds // 60} minutes"
 

@@ -28,6 +28,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
 
 MANAGERS, WORKERS, ABSENT = "swarm_managers", "swarm_workers", "swarm_absent"
 GROUPS = (MANAGERS, WORKERS, ABSENT)
+BACKUP_MAX_AGE = 7 * 86400
+"""Seconds: nightly backups may have failed for some days, a weekly one is on time."""
 
 SETTINGS = {
     "swarm_autolock": "autolock",
@@ -104,6 +106,8 @@ class Wanted:
     controller_dir: str = ""
     backup_dir: str = ""
     """Where archives are kept on the controller; below ``controller_dir`` unless it is said."""
+    backup_max_age: int = BACKUP_MAX_AGE
+    """Seconds after which the newest backup is too old; 0: never."""
     allowed: frozenset[str] = frozenset()
     """The ``swarm_allow_…`` variables that are true."""
 
@@ -158,6 +162,7 @@ def read(
         settings.declared(declared)
     except settings.BadSetting as error:
         raise coerce.BadValue(f"swarm_{error}") from None
+    max_age = shared.get("swarm_backup_max_age")
     return Wanted(
         tuple(nodes), tuple(absent), declared,
         default_addr_pool=tuple(coerce.texts("swarm_default_addr_pool", shared.get("swarm_default_addr_pool"))),
@@ -167,6 +172,7 @@ def read(
         force=coerce.boolean("swarm_force", shared.get("swarm_force")),
         controller_dir=(controller_dir := str(shared.get("swarm_controller_dir") or "")),
         backup_dir=str(shared.get("swarm_backup_dir") or (controller_dir and f"{controller_dir}/backups")),
+        backup_max_age=BACKUP_MAX_AGE if max_age in (None, "") else coerce.duration("swarm_backup_max_age", max_age),
         allowed=allowed,
     )
 
@@ -248,6 +254,10 @@ def examine(groups: Mapping[str, Sequence[str]], wanted: Wanted) -> list[Finding
     if wanted.controller_dir and not wanted.controller_dir.startswith("/"):
         findings.append(Finding("controller_dir_relative", "critical",
                                 f"swarm_controller_dir is {wanted.controller_dir!r}, which is not absolute.",
+                                "Give an absolute path: a relative one would land wherever the playbook is."))
+    elif wanted.backup_dir and not wanted.backup_dir.startswith("/"):
+        findings.append(Finding("backup_dir_relative", "critical",
+                                f"swarm_backup_dir is {wanted.backup_dir!r}, which is not absolute.",
                                 "Give an absolute path: a relative one would land wherever the playbook is."))
     return findings
 
