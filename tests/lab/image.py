@@ -33,9 +33,17 @@ def _engine_packages(suite: str) -> list[str]:
     return ["docker.io", *client, "python3-docker", "python3-nacl", "python3-cryptography"]
 
 
+def _offline_packages(suite: str, *, bare: bool) -> list[str]:
+    """What a node can install although it reaches no repository: its own has them."""
+    # Debian's, as a controller has it, where it is the oldest that the collection supports (2.19).
+    controller = ["ansible-core"] if suite == "trixie" else []
+    return [*(_engine_packages(suite) if bare else []), *controller]
+
+
 def tag(suite: str, *, bare: bool) -> str:
     """The image's name; it changes with the recipe, so that an old image is never taken for a new one."""
     parts = [*_BASE, *_engine_packages(suite), *((FILES / name).read_text() for name in ("customize", "lab-init"))]
+    parts += _offline_packages(suite, bare=False)
     recipe = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return f"{_REPOSITORY}:{suite}{'-bare' if bare else ''}-{recipe[:8]}"
 
@@ -74,7 +82,7 @@ def _build(suite: str, tar: Path, *, bare: bool) -> None:
         **os.environ,
         "LAB_FILES": str(FILES),
         "LAB_SUITE": suite,
-        "LAB_REPOSITORY": " ".join(engine) if bare else "",
+        "LAB_REPOSITORY": " ".join(_offline_packages(suite, bare=bare)),
     }
     done = execute([*command, suite, str(tar), _MIRROR], env=environment, timeout=900, check=False)
     if done.returncode != 0:
