@@ -66,16 +66,7 @@ def wanted_of(task_vars: Mapping[str, Any]) -> Wanted:
     hosts = [host for name in inventory.GROUPS for host in groups[name]]
     own = {host: {name: plain(hostvars[host].get(name)) for name in HOST_VARS} for host in hosts}
     tellers = groups[inventory.MANAGERS] or hosts
-    shared: dict[str, Any] = {}
-    for name in SHARED_VARS:
-        told = {host: plain(hostvars[host].get(name)) for host in tellers} if tellers else {
-            "localhost": plain(task_vars.get(name))}
-        values = {repr(value) for value in told.values()}
-        if len(values) > 1:
-            raise AnsibleActionFail(f"{name} is one value for the whole swarm, and the hosts disagree: "
-                                    + ", ".join(f"{host}: {value!r}" for host, value in sorted(told.items()))
-                                    + ". Set it once, for the group or for all.")
-        shared[name] = next(iter(told.values()))
+    shared = shared_of(task_vars, SHARED_VARS)
     strangers = sorted({str(name) for host in tellers for name in hostvars[host]
                         if str(name).startswith("swarm_allow_")} - set(inventory.ALLOWANCES))
     if strangers:
@@ -85,6 +76,27 @@ def wanted_of(task_vars: Mapping[str, Any]) -> Wanted:
         return inventory.read(groups, own, shared)
     except coerce.BadValue as error:
         raise AnsibleActionFail(str(error)) from None
+
+
+def shared_of(task_vars: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The values of variables that are one for the whole swarm; None where nobody sets one.
+
+    :raises AnsibleActionFail: where hosts disagree about one.
+    """
+    groups = groups_of(task_vars)
+    hostvars = task_vars["hostvars"]
+    tellers = groups[inventory.MANAGERS] or [host for name in inventory.GROUPS for host in groups[name]]
+    shared: dict[str, Any] = {}
+    for name in names:
+        told = {host: plain(hostvars[host].get(name)) for host in tellers} if tellers else {
+            "localhost": plain(task_vars.get(name))}
+        values = {repr(value) for value in told.values()}
+        if len(values) > 1:
+            raise AnsibleActionFail(f"{name} is one value for the whole swarm, and the hosts disagree: "
+                                    + ", ".join(f"{host}: {value!r}" for host, value in sorted(told.items()))
+                                    + ". Set it once, for the group or for all.")
+        shared[name] = next(iter(told.values()))
+    return shared
 
 
 def facts_of(task_vars: Mapping[str, Any], hosts: Iterable[str]) -> dict[str, HostFacts]:

@@ -30,6 +30,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     plan,
     provision,
     restart,
+    schedule,
     verdict,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
@@ -43,7 +44,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
     Service,
     Swarm,
 )
-from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir
+from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir, systemd
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "plugins" / "module_utils" / "core"
@@ -336,6 +337,7 @@ def test_every_allowance_stands_beside_a_refusal() -> None:
         for heading in (
             "The inventory, before any host is asked",
             "The hosts and the swarm, before anything is changed",
+            "The schedule of backups, before it is written",
         )
         for cell in tables(heading)
     }
@@ -355,7 +357,43 @@ def test_what_is_allowed_passes() -> None:
         left = inventory.refused([*allowed.examined(), *allowed.decided().refusals], allowed.wanted().allowed)
         assert identifier not in [item.id for item in left]
         passed.append(finding.relaxed_by)
-    assert set(inventory.ALLOWANCES) - set(passed) == {restart.ALLOW, "swarm_allow_limit"}  # not of the core's decision
+    # Not of the decision on a swarm.
+    assert set(inventory.ALLOWANCES) - set(passed) == {restart.ALLOW, "swarm_allow_limit", schedule.ALLOW_OTHER}
+
+
+def scheduled() -> list[Finding]:
+    """Everything that the schedule of backups is refused for."""
+    caller = schedule.Caller(("/usr/bin/ansible-playbook",), ("/srv/swarm/inventory.yml",), "/srv/swarm")
+    timer = schedule.Unit("quorum-swarm-backup.timer", "/etc/systemd/system/quorum-swarm-backup.timer")
+    other = schedule.timer_text(schedule.Request(), replace(caller, inventories=("/srv/other/inventory.yml",)))
+    wrong = replace(
+        caller,
+        program=(),
+        missing=("/dev/fd/63",),
+        inline=("swarm_controller_dir",),
+        asks=("--ask-become-pass",),
+        folder="/srv/\n",
+    )
+    findings = []
+    for asked, called, no_systemd, text in (
+        (schedule.Request(), caller, f"systemd does not run this machine (there is no {systemd.BOOTED}), so that nothing "
+         "would start a backup.", None),
+        (schedule.Request(calendar="2020-01-01"), wrong, "", other),
+        (schedule.Request(), caller, "", "[Timer]"),
+    ):  # fmt: skip
+        calendar = schedule.calendar_problem(asked.calendar, 0, "Next elapse: never") if called is wrong else ""
+        findings += schedule.examine(
+            asked, called, managers=int(called is caller), place="/srv" if called is caller else "",
+            no_systemd=no_systemd, calendar=calendar, units=[replace(timer, text=text)],
+        )  # fmt: skip
+    return findings
+
+
+def test_what_the_schedule_is_refused_for() -> None:
+    rows = [row(finding) for finding in scheduled()]
+    assert {cells[0].strip("`") for cells in rows} == ids_in(CORE / "schedule.py", {"critical"})
+    named = tables("The schedule of backups, before it is written")
+    assert sorted(named) == sorted(rows), markdown(sorted(rows))
 
 
 # -- what a run leaves undone, and what is refused at the moment of acting ---------------------------------------------
@@ -460,7 +498,7 @@ def test_every_playbook_that_a_message_sends_to_exists_or_is_announced() -> None
     ]
     sent = set().union(
         *(
-            re.findall(r"ansible-playbook (?:-i INVENTORY )?quorum\.swarm\.([a-z]+)", path.read_text())
+            re.findall(r"ansible-playbook (?:-i INVENTORY )?quorum\.swarm\.([a-z_]+)", path.read_text())
             for path in sources
         )
     ) | {name.split(".")[-1] for name in verdict.NEXT_PLAYBOOK.values()}

@@ -59,6 +59,7 @@ ALLOWANCES = (
     "swarm_allow_manager_without_zone",
     "swarm_allow_no_manager",
     "swarm_allow_old_engine",
+    "swarm_allow_other_schedule",
     "swarm_allow_quorum_pause",
     "swarm_allow_single_manager",
     "swarm_allow_too_few_zones",
