@@ -51,7 +51,7 @@ class ActionModule(ActionBase):
                                   controller_dir.kept_keys_of(args.get("keys_in")))
         self._execute_module(module_args={"state": "dropped", "archive": archive}, task_vars=task_vars)
         removed = backups.retire(str(args["bring_to"]), arrived.file, int(args.get("keep") or 0),
-                                 float(args.get("max_age_days") or 0))
+                                 float(args.get("keep_days") or 0))
         return {"changed": True, "archive": arrived.path, "size": arrived.size, "proven": not arrived.unopened,
                 "unopened": arrived.unopened, "removed": removed}
 

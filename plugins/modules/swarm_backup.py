@@ -73,7 +73,7 @@ options:
         that was just proven always stays. V(0) keeps all.
     type: int
     default: 0
-  max_age_days:
+  keep_days:
     description:
       - With O(state=brought), archives of this swarm that are older are removed, but never the one that was just
         proven. V(0) sets no limit.
@@ -211,7 +211,7 @@ def main() -> None:
             "sha256": {"type": "str"},
             "keys_in": {"type": "str", "no_log": False},
             "keep": {"type": "int", "default": 0},
-            "max_age_days": {"type": "float", "default": 0.0},
+            "keep_days": {"type": "float", "default": 0.0},
             "offset": {"type": "int", "default": 0},
             "length": {"type": "int", "default": 4194304},
             "host": {"type": "str", "default": ""},

@@ -123,14 +123,14 @@ def names(folder: str) -> list[str]:
         return []
 
 
-def retire(folder: str, proven_now: str, keep: int, max_age_days: float) -> list[str]:
+def retire(folder: str, proven_now: str, keep: int, keep_days: float) -> list[str]:
     """Remove the archives of this swarm that have had their time, and return their names.
 
     :raises AnsibleActionFail: one cannot be removed.
     """
     own = retention.parse(proven_now)
     assert own is not None  # noqa: S101 - `receive` gave it its name
-    gone = retention.expired(names(folder), own.swarm_id, proven_now, keep, max_age_days, datetime.now(timezone.utc))
+    gone = retention.expired(names(folder), own.swarm_id, proven_now, keep, keep_days, datetime.now(timezone.utc))
     for name in gone:
         try:
             os.unlink(os.path.join(folder, name))

@@ -56,18 +56,18 @@ def of_swarm(files: Iterable[str], swarm_id: str) -> list[Name]:
 
 
 def expired(
-    files: Iterable[str], swarm_id: str, proven_now: str, keep: int, max_age_days: float, now: datetime
+    files: Iterable[str], swarm_id: str, proven_now: str, keep: int, keep_days: float, now: datetime
 ) -> list[str]:
     """The archives of this swarm that may be removed, the oldest first.
 
     :param proven_now: the archive that this very run proved. It always stays, and so there always is a proven one: an
         older one may have rotted since.
     :param keep: how many of the newest stay; 0: no limit by count.
-    :param max_age_days: what is older goes; 0: no limit by age.
+    :param keep_days: what is older goes; 0: no limit by age.
     """
     names = of_swarm(files, swarm_id)
     try:
-        oldest = now - timedelta(days=max_age_days) if max_age_days else None
+        oldest = now - timedelta(days=keep_days) if keep_days else None
     except OverflowError:
         oldest = None  # before the calendar begins
     gone = [name for number, name in enumerate(names)
