@@ -50,8 +50,8 @@ faults: .venv  ## the long failure matrices, in shards that can be resumed
 	@.venv/bin/python -m tests.faults $(SHARDS)
 
 .PHONY: bench
-bench: .venv  ## how long provisioning takes, with numbers
-	@.venv/bin/python -m tests.bench
+bench: .venv  ## how long things take, with numbers
+	@.venv/bin/python -m tests.bench; status=$$?; .venv/bin/python -m tests.bench.backup && exit $$status
 
 .PHONY: lab-down
 lab-down:  ## remove every lab, its images and the engine that it started

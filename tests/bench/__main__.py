@@ -26,10 +26,10 @@ from tests.lab import Lab, LabError
 from . import contenders, report
 from .bed import CACHE, MANAGERS, ROOT, Bed, BenchError
 from .contenders import CONTENDERS, Contender
+from .page import DOCUMENT, put
 from .report import Run
 
 REPEATS, SIZES = 5, (7, 21)
-DOCUMENT = ROOT / "docs" / "benchmarks.md"
 BEGAN = time.monotonic()
 
 
@@ -115,8 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     titles = {contender.key: contender.title for contender in CONTENDERS}
     print("\n" + report.tables(runs, titles), flush=True)
     if options.repeats >= REPEATS and set(SIZES) <= set(sizes):
-        DOCUMENT.parent.mkdir(exist_ok=True)
-        DOCUMENT.write_text(report.document(runs, titles, facts(lab, options.repeats, load), "make bench"))
+        put(DOCUMENT, "provision", report.document(runs, titles, facts(lab, options.repeats, load), "make bench"))
         say(f"written: {DOCUMENT.relative_to(ROOT)}")
     return 0 if all(reached for _target, _value, reached in report.verdicts(runs)) else 1
 

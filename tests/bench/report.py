@@ -74,7 +74,7 @@ def tables(runs: Sequence[Run], titles: Mapping[str, str]) -> str:
     lines = []
     for phase, heading in PHASES.items():
         lines += [
-            f"### {heading.capitalize()}",
+            f"#### {heading.capitalize()}",
             "",
             "| nodes | | median | min–max | against (a) | modules executed | remote commands |",
             "|---:|---|---:|---:|---:|---:|---:|",
@@ -94,7 +94,7 @@ def tables(runs: Sequence[Run], titles: Mapping[str, str]) -> str:
                     f"| {_executions([run.commands for run in cell]) if counted else '–'} |"
                 )
         lines.append("")
-    lines += ["### Targets", "", "| ratio of medians | measured | at most | |", "|---|---:|---:|---|"]
+    lines += ["#### Targets", "", "| ratio of medians | measured | at most | |", "|---|---:|---:|---|"]
     for target, value, reached in verdicts(runs):
         lines.append(f"| {target.text} | {value:.2f} | {target.limit:g} | {'reached' if reached else '**missed**'} |")
     return "\n".join(lines) + "\n"
@@ -103,7 +103,7 @@ def tables(runs: Sequence[Run], titles: Mapping[str, str]) -> str:
 def document(runs: Sequence[Run], titles: Mapping[str, str], facts: Mapping[str, str], command: str) -> str:
     """docs/benchmarks.md. facts: what the machine is and when it was asked, in the order to show."""
     described = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    return f"""# Benchmarks
+    return f"""## Provision
 
 Written by `{command}`; do not edit, run it again.
 
@@ -125,10 +125,10 @@ its own ssh connections; pipelining and 20 forks for both playbooks, and the sam
 swarm is checked (roles, raft addresses, zones, availability, every node ready); one that is not right ends the
 benchmark. Executions are counted by a callback plugin, the same for both.
 
-## Results
+### Results
 
 {tables(runs, titles)}
-## Measured on
+### Measured on
 
 | | |
 |---|---|

@@ -9,6 +9,7 @@ import pytest
 
 from tests.bench import report
 from tests.bench.__main__ import turns
+from tests.bench.page import replaced
 from tests.bench.report import Run
 
 TITLES = {"ours": "quorum.swarm", "peer": "(a) community.docker", "ssh": "(b) parallel ssh"}
@@ -54,3 +55,13 @@ def test_counts_that_differ_between_runs_are_shown_as_a_range():
 def test_everyone_begins_in_turn():
     assert [turns(repeat)[0].key for repeat in range(4)] == ["ours", "peer", "ssh", "ours"]
     assert {contender.key for contender in turns(2)} == set(TITLES)
+
+
+def test_a_part_of_the_page_is_replaced_and_the_others_stay():
+    page = "# Benchmarks\n"
+    for name, text in (("one", "first"), ("two", "second"), ("one", r"\1 third")):
+        page = replaced(page, name, text)
+    assert page == (
+        "# Benchmarks\n\n<!-- one: begin -->\n\n\\1 third\n\n<!-- one: end -->\n\n"
+        "<!-- two: begin -->\n\nsecond\n\n<!-- two: end -->\n"
+    )
