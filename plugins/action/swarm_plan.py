@@ -45,11 +45,10 @@ class ActionModule(ActionBase):
         # In check mode nobody is waited for: the plan is what it would be at this moment.
         other = None if self._task.check_mode else provision.changer(facts, owner, now, controller.is_dead)
         if provision.in_doubt(wanted, judgement, facts, decision, args["look"], other is not None):
-            awaits, held = other or ("", None)
-            Display().display(f"note: {held.owner} is changing this swarm ({held.purpose}) and is waited for."
-                              if held else f"note: seen so far: {judgement.verdict}. That may be of the moment only.")
-            return {"changed": False, "doubt": True, "look": args["look"], "awaits": awaits, "owner": owner,
-                    "phases": {}}
+            if other is None:
+                Display().display(f"note: {judgement.verdict} so far; that may be of the moment only.")
+            return {"changed": False, "doubt": True, "look": args["look"], "awaits": other[0] if other else "",
+                    "owner": owner, "phases": {}}
         controller.refuse(decision.refusals)
         display = Display()
         for finding in decision.notes:
