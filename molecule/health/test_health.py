@@ -15,6 +15,7 @@ import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -191,10 +192,33 @@ def test_without_a_swarm_it_is_absent(lab: Lab, inventory: Path, check: Callable
     assert checked.report["nodes"] == []
 
 
-def test_of_a_healthy_swarm_with_a_workload_nothing_is_found_and_nothing_is_touched(
-    lab: Lab, operator: Operator, inventory: Path, check: Callable[..., Checked]
+def lay_a_backup(lab: Lab, folder: Path, days: float) -> Path:
+    """An archive that lies in the controller's folder under its name: health opens none."""
+    taken = datetime.now(UTC) - timedelta(days=days)
+    name = f"{docker(lab, 'info --format {{.Swarm.Cluster.ID}}')}_m2_{taken:%Y%m%dT%H%M%SZ}.tar.gz"
+    path = folder / "controller" / "backups" / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    return path
+
+
+def test_without_a_backup_and_with_an_old_one_it_warns(
+    lab: Lab, operator: Operator, inventory: Path, folder: Path, check: Callable[..., Checked]
 ) -> None:
     operator.provision(inventory)
+    wait_for_all_managers(lab)
+    assert check(inventory).found == {("backup_missing", "warning", "")}
+    path = lay_a_backup(lab, folder, days=9)
+    checked = check(inventory)
+    assert checked.found == {("backup_old", "warning", "")}
+    assert checked.report["backup"]["file"] == str(path)
+    assert "newest proven backup: of m2, 9 days old" in checked.run.output
+    lay_a_backup(lab, folder, days=1)
+
+
+def test_of_a_healthy_swarm_with_a_workload_nothing_is_found_and_nothing_is_touched(
+    lab: Lab, inventory: Path, check: Callable[..., Checked]
+) -> None:
     assert [node.name for node in lab.workload_up()] == WORKERS
     before = settled(lab)
     checked = check(inventory, "warning")

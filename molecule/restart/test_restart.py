@@ -64,10 +64,10 @@ def leader_of(lab: Lab) -> str:
 
 
 def health(operator: Operator, inventory: Path, folder: Path) -> tuple[Run, set[tuple[str, str]]]:
-    """What `health` finds: identifiers with their hosts; only what is meant here (tasks on managers) is left out."""
+    """What `health` finds: identifiers with their hosts; what is meant here (tasks on managers, no backup) is not."""
     path = folder / "health.json"
     run = operator.run("health", inventory, swarm_health_json=str(path))
-    meant = ("manager_runs_tasks", "manager_runs_unlimited")
+    meant = ("manager_runs_tasks", "manager_runs_unlimited", "backup_missing", "backup_not_set_up")
     findings = json.loads(path.read_text())["findings"]
     return run, {(item["id"], item["host"]) for item in findings if item["id"] not in meant}
 

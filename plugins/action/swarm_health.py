@@ -22,7 +22,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.module_utils.core import health, inventory, report, verdict
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts
-from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir
+from ansible_collections.quorum.swarm.plugins.plugin_utils import archives, controller, controller_dir
 
 FIRST, LATE, AGAIN = "__swarm_health_facts", "__swarm_health_late", "__swarm_health_again"
 """The variables under which hosts registered their answer; where they were asked last; where they were asked again."""
@@ -57,10 +57,11 @@ class ActionModule(ActionBase):
         judgement = verdict.judge(_managers(wanted, facts), wanted.swarm_id)
         now = datetime.now(timezone.utc)
         key = _unlock_key(judgement, wanted)
-        findings = health.examine(judgement, wanted, facts, now, key, settled=bool(again))
-        document = health.document(judgement, wanted, facts, findings, now)
+        backup = _backup(judgement, wanted, now)
+        findings = health.examine(judgement, wanted, facts, now, key, settled=bool(again), backup=backup)
+        document = health.document(judgement, wanted, facts, findings, now, backup)
         display = Display()
-        for line in ["", *report.swarm(judgement, wanted, facts), "", *report.findings(findings), ""]:
+        for line in ["", *report.swarm(judgement, wanted, facts, backup), "", *report.findings(findings), ""]:
             display.display(line)
         if options["json_path"]:
             _write(options["json_path"], json.dumps(document, indent=2, sort_keys=True) + "\n")
@@ -71,6 +72,7 @@ class ActionModule(ActionBase):
             "verdict": judgement.verdict,
             "reason": judgement.reason,
             "quorum": document["quorum"],
+            "backup": document["backup"],
             "findings": document["findings"],
             "failure": health.failure(judgement, grave, options["fail_on"]),
         }
@@ -125,6 +127,22 @@ def _unlock_key(judgement: verdict.Judgement, wanted: inventory.Wanted) -> str:
     if view is None or not view.swarm.unlock_key_digest:
         return "unchecked"
     return "kept" if view.swarm.unlock_key_digest in kept else "wrong"
+
+
+def _backup(judgement: verdict.Judgement, wanted: inventory.Wanted, now: datetime) -> health.Backup | None:
+    """What is kept of this swarm. Where no manager tells its ID, the inventory may; else there is nothing to say."""
+    swarm_id = judgement.view.swarm.id if judgement.view is not None else wanted.swarm_id
+    if not swarm_id:
+        return None
+    if not wanted.backup_dir:
+        return health.Backup("")
+    try:
+        name = archives.newest(wanted.backup_dir, swarm_id)
+    except AnsibleActionFail as error:
+        return health.Backup(wanted.backup_dir, problem=str(error))
+    if name is None:
+        return health.Backup(wanted.backup_dir)
+    return health.Backup(wanted.backup_dir, name.file, name.host, now - name.taken_at)
 
 
 def _write(path: str, text: str) -> None:

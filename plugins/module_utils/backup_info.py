@@ -114,7 +114,7 @@ def describe_all(
     rows = []
     for name in sorted(names, key=lambda one: (one.taken_at, one.file), reverse=True):
         path = os.path.join(folder, name.file)
-        row = {"file": name.file, "problem": ""}
+        row: dict[str, Any] = {"file": name.file, "problem": ""}
         try:
             row.update(describe(path, unlock_keys, kept_keys, with_files, now))
         except BadArchive as error:

@@ -101,6 +101,15 @@ quorum:
   returned: O(stage=report)
   type: dict
   sample: {voters: 5, reachable: 5, majority: 3, tolerates: 2, worst_zone: a, left: 3}
+backup:
+  description:
+    - The newest proven backup of this swarm in C(swarm_backup_dir), and how old it is. Null where there is none, or
+      where it is not known which swarm it is.
+  returned: O(stage=report)
+  type: dict
+  sample:
+    file: /srv/swarm/backups/pmjb8gupv0wgswvvi6iykx4x7_m2_20261122T030000Z.tar.gz
+    age_seconds: 18000
 findings:
   description: The findings, the gravest first.
   returned: O(stage=report)

@@ -171,6 +171,7 @@ def limit(tmp_path: Path) -> str:
 
 
 INVENTORY_ALONE = {
+    "backup_dir_relative": World(shared={"swarm_backup_dir": "backups"}),
     "autolock_without_controller_dir": World(shared={"swarm_autolock": True}),
     "controller_dir_relative": World(shared={"swarm_controller_dir": "keys"}),
     "deadly_zone": World(("m1", "m2", "m3", "m4", "m5"), hosts={"m5": {"swarm_zone": "a"}}),
@@ -460,6 +461,7 @@ def bad_values() -> list[str]:
         ("swarm_cert_expiry", "90 days"),
         ("swarm_cert_expiry", "30m"),
         ("swarm_snapshot_interval", "0"),
+        ("swarm_backup_max_age", "a week"),
     ):
         with pytest.raises(coerce.BadValue) as caught:
             World(shared={name: text}).wanted()

@@ -45,6 +45,21 @@ NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True)
+class Backup:
+    """What the controller keeps of this swarm. The name of an archive is enough: it bears it since it was proven."""
+
+    folder: str
+    """``swarm_backup_dir``; empty where none is set."""
+    file: str = ""
+    """The newest archive; empty where there is none."""
+    host: str = ""
+    """The manager that it is of."""
+    age: timedelta = timedelta(0)
+    problem: str = ""
+    """Why the folder could not be read."""
+
+
+@dataclass(frozen=True)
 class Margin:
     """The numbers of a quorum: now, and after the loss of the worst zone."""
 
@@ -131,6 +146,7 @@ def examine(
     now: datetime,
     unlock_key: str = "unchecked",
     settled: bool = False,
+    backup: Backup | None = None,
 ) -> list[Finding]:
     """All findings, the gravest first.
 
@@ -140,6 +156,7 @@ def examine(
     :param now: the time, with its zone.
     :param unlock_key: one of ``UNLOCK_KEY``.
     :param settled: whether the managers were read twice, more than 20 s apart.
+    :param backup: what is kept of this swarm; None where it is not known which swarm it is.
     :raises ValueError: when ``unlock_key`` is none of these.
     """
     if unlock_key not in UNLOCK_KEY:
@@ -171,6 +188,7 @@ def examine(
             )
     found += _certificates(facts, now, view)
     found += _unlock_key(unlock_key, judgement, wanted)
+    found += _backup(backup, wanted)
     once = {(item.id, item.host, "" if item.host else item.fact): item for item in reversed(found)}
     return by_weight(once.values())
 
@@ -790,6 +808,37 @@ def _unlock_key(status: str, judgement: Judgement, wanted: Wanted) -> Iterator[F
         )
 
 
+def _backup(backup: Backup | None, wanted: Wanted) -> Iterator[Finding]:
+    """Whether there is a way back when all managers are lost."""
+    if backup is None:
+        return
+    remedy = "ansible-playbook quorum.swarm.backup"
+    if not backup.folder:
+        yield Finding(
+            "backup_not_set_up",
+            "info",
+            "No folder for backups is set (swarm_controller_dir or swarm_backup_dir).",
+            f"Set one, then {remedy}",
+        )
+    elif backup.problem:
+        yield Finding(
+            "backup_unreadable",
+            "warning",
+            f"Whether there is a backup is not known: {backup.problem}",
+            "Make the folder readable for the user who runs this.",
+        )
+    elif not backup.file:
+        yield Finding("backup_missing", "warning", f"No proven backup of this swarm is in {backup.folder}.", remedy)
+    elif wanted.backup_max_age and backup.age > timedelta(seconds=wanted.backup_max_age):
+        yield Finding(
+            "backup_old",
+            "warning",
+            f"The newest proven backup of this swarm is {span(backup.age)} old ({backup.file}); it is to be younger "
+            f"than {span(timedelta(seconds=wanted.backup_max_age))} (swarm_backup_max_age).",
+            remedy,
+        )
+
+
 def fails(findings: Iterable[Finding], fail_on: str) -> list[Finding]:
     """The findings because of which a check that fails on ``fail_on`` fails.
 
@@ -819,6 +868,7 @@ def document(
     facts: Mapping[str, HostFacts],
     findings: Sequence[Finding],
     now: datetime,
+    backup: Backup | None = None,
 ) -> dict[str, Any]:
     """Everything as one value for JSON: keys are only ever added. It holds no secrets, since facts hold none."""
     view = judgement.view
@@ -829,6 +879,7 @@ def document(
         "swarm_id": view.swarm.id if view else "",
         "told_by": view.told_by if view else "",
         "quorum": None,
+        "backup": None,
         "nodes": [],
         "hosts": [
             {
@@ -847,6 +898,8 @@ def document(
         "findings": [item.as_dict() for item in findings],
         "counts": {severity: sum(item.severity == severity for item in findings) for severity in SEVERITIES},
     }
+    if backup is not None and backup.file:
+        data["backup"] = {"file": f"{backup.folder}/{backup.file}", "age_seconds": int(backup.age.total_seconds())}
     if view is not None and view.voters:
         host_of = hosts_of(view, wanted, facts)
         zone_of = zones_of(view, wanted, host_of)

@@ -10,6 +10,7 @@ Pure: values in, lines out. What is wrong in a table stands in CAPITALS, since c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core import health, inventory, quorum
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import SEVERITIES, Finding
@@ -45,18 +46,28 @@ def headline(judgement: Judgement, wanted: Wanted, facts: Mapping[str, HostFacts
     return line
 
 
-def swarm(judgement: Judgement, wanted: Wanted, facts: Mapping[str, HostFacts]) -> list[str]:
+def swarm(
+    judgement: Judgement, wanted: Wanted, facts: Mapping[str, HostFacts], kept: health.Backup | None = None
+) -> list[str]:
     """The headline, and a table by zone: of nodes where a manager told the swarm, else of what the hosts said."""
     view = judgement.view
     lines = wrap(headline(judgement, wanted, facts))
     if view is None:
+        lines += _backup(kept)
         return [*lines, "", *_host_table(wanted, facts)] if wanted.nodes else lines
     locking = "managers lock themselves" if view.swarm.autolock else "no autolock"
     leader = view.leader
     host_of = health.hosts_of(view, wanted, facts)
     led = f"led by {health.name_of(leader, host_of)}, " if leader else ""
     lines += wrap(f"swarm {view.swarm.id}, {led}told by {view.told_by}; {_count(len(view.nodes), 'node')}, {locking}")
-    return [*lines, "", *_node_table(view, wanted, facts, host_of)]
+    return [*lines, *_backup(kept), "", *_node_table(view, wanted, facts, host_of)]
+
+
+def _backup(kept: health.Backup | None) -> list[str]:
+    """The newest proven backup, in one line; nothing where there is none, which is a finding."""
+    if kept is None or not kept.file:
+        return []
+    return wrap(f"newest proven backup: of {kept.host}, {health.span(max(kept.age, timedelta(0)))} old")
 
 
 def findings(found: Sequence[Finding]) -> list[str]:

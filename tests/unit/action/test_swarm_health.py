@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import stat
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,25 @@ def test_whether_the_unlock_key_is_kept(
     assert swarm_health._unlock_key(judgement, wanted) == status
     without = swarm_health._unlock_key(judgement, replace(wanted, controller_dir=""))
     assert without == ("missing" if status != "not_needed" and said != "no_quorum" else status)
+
+
+def test_what_is_kept_of_this_swarm(tmp_path: Path) -> None:
+    now = datetime(2026, 11, 22, 8, tzinfo=UTC)
+    for file in ("abc_m1_20261120T030000Z.tar.gz", "abc_m2_20261122T030000Z.tar.gz", "x_m3_20261122T040000Z.tar.gz"):
+        (tmp_path / file).touch()
+    wanted = Wanted((), backup_dir=str(tmp_path))
+    seen, blind = Judgement("healthy", "", View(Swarm("abc"), ())), Judgement("no_quorum", "")
+    newest = health.Backup(str(tmp_path), "abc_m2_20261122T030000Z.tar.gz", "m2", timedelta(hours=5))
+    assert swarm_health._backup(seen, wanted, now) == newest
+    assert swarm_health._backup(blind, replace(wanted, swarm_id="abc"), now) == newest
+    assert swarm_health._backup(blind, wanted, now) is None
+    assert swarm_health._backup(seen, replace(wanted, backup_dir=""), now) == health.Backup("")
+    missing = str(tmp_path / "none")
+    assert swarm_health._backup(seen, replace(wanted, backup_dir=missing), now) == health.Backup(missing)
+    (tmp_path / "file").touch()
+    broken = swarm_health._backup(seen, replace(wanted, backup_dir=str(tmp_path / "file")), now)
+    assert broken is not None
+    assert broken.problem.endswith("cannot be read: Not a directory.")
 
 
 def test_the_report_is_replaced_and_only_its_owner_reads_it(tmp_path: Path) -> None:

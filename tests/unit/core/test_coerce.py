@@ -99,3 +99,18 @@ def test_texts(value: Any, expected: list[str]) -> None:
 def test_no_texts(value: Any) -> None:
     with pytest.raises(coerce.BadValue, match=r"swarm_default_addr_pool is .* it takes a list of texts"):
         coerce.texts("swarm_default_addr_pool", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [(0, 0), ("0", 0), (3600, 3600), ("90s", 90), ("30m", 1800), ("36h", 129600), ("7d", 604800), ("1d12h", 129600),
+     (" 2w ", 1209600)],
+)  # fmt: skip
+def test_duration(value: object, seconds: int) -> None:
+    assert coerce.duration("swarm_backup_max_age", value) == seconds
+
+
+@pytest.mark.parametrize("value", ["", "d", "7 d", "7D", "-1", "1.5d", "7d!", True, None, [], "9" * 40, "٧d"])
+def test_what_is_no_duration(value: object) -> None:
+    with pytest.raises(coerce.BadValue, match="it takes a number of seconds, or a time such as 36h or 7d"):
+        coerce.duration("swarm_backup_max_age", value)

@@ -54,6 +54,7 @@ class Case:
         self.tasks: list[Task] = []
         self.unlock_key = "not_needed"
         self.settled = False
+        self.backup: health.Backup | None = None
 
     @staticmethod
     def zone(name: str) -> str:
@@ -129,7 +130,9 @@ class Case:
         return verdict.judge([facts[node.host] for node in self.wanted.managers], self.wanted.swarm_id)
 
     def examine(self) -> list[Finding]:
-        return health.examine(self.judge(), self.wanted, self.facts(), NOW, self.unlock_key, self.settled)
+        return health.examine(
+            self.judge(), self.wanted, self.facts(), NOW, self.unlock_key, self.settled, self.backup
+        )
 
 
 def ids(case: Case) -> set[tuple[str, str]]:
@@ -733,6 +736,50 @@ def test_the_document_is_json_and_whole() -> None:
     assert document["counts"] == {"critical": 0, "warning": 2, "info": 0}
     assert [node["host"] for node in document["nodes"]] == ["m1", "m2", "m3", "w1", "w2"]
     assert {host["host"]: host["answered"] for host in document["hosts"]}["w1"] is False
+
+
+DAY = 86400
+FRESH = health.Backup("/b", "s1_m2_20261122T000000Z.tar.gz", "m2", timedelta(hours=3))
+
+
+@pytest.mark.parametrize(
+    ("backup", "max_age", "expected"),
+    [
+        (None, 7 * DAY, set()),
+        (FRESH, 7 * DAY, set()),
+        (health.Backup(""), 7 * DAY, {("backup_not_set_up", "info")}),
+        (health.Backup("/b"), 7 * DAY, {("backup_missing", "warning")}),
+        (health.Backup("/b", problem="no way."), 7 * DAY, {("backup_unreadable", "warning")}),
+        (replace(FRESH, age=timedelta(days=7)), 7 * DAY, set()),
+        (replace(FRESH, age=timedelta(days=7, seconds=1)), 7 * DAY, {("backup_old", "warning")}),
+        (replace(FRESH, age=timedelta(days=700)), 0, set()),
+        (replace(FRESH, age=timedelta(days=-1)), 7 * DAY, set()),
+    ],
+)
+def test_backups(backup: health.Backup | None, max_age: int, expected: set[tuple[str, str]]) -> None:
+    case = Case()
+    case.wanted = replace(case.wanted, backup_max_age=max_age)
+    case.backup = backup
+    assert ids(case) == expected
+
+
+def test_an_old_backup_in_words() -> None:
+    case = Case()
+    case.backup = replace(FRESH, age=timedelta(days=9))
+    found = one(case, "backup_old")
+    assert found.fact == (
+        "The newest proven backup of this swarm is 9 days old (s1_m2_20261122T000000Z.tar.gz); it is to be younger "
+        "than 7 days (swarm_backup_max_age)."
+    )
+    assert found.remedy == "ansible-playbook quorum.swarm.backup"
+
+
+def test_the_backup_in_the_document() -> None:
+    case = Case()
+    document = health.document(case.judge(), case.wanted, case.facts(), [], NOW, FRESH)
+    assert document["backup"] == {"file": "/b/s1_m2_20261122T000000Z.tar.gz", "age_seconds": 3 * 3600}
+    for nothing in (None, health.Backup(""), health.Backup("/b")):
+        assert health.document(case.judge(), case.wanted, case.facts(), [], NOW, nothing)["backup"] is None
 
 
 def test_the_readme_lists_exactly_the_findings_that_exist() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from ansible_collections.quorum.swarm.plugins.module_utils.core import health, report, verdict
@@ -117,6 +118,15 @@ def test_what_is_wrong_stands_in_capitals() -> None:
         -     m4*   DEMOTING   yes      drain   ready      192.0.2.14       NOT OWN  28.5.2
         * not in the inventory
     """)
+
+
+def test_the_newest_backup_stands_in_the_head() -> None:
+    kept = health.Backup("/b", "f", "m2", timedelta(hours=5))
+    line = "newest proven backup: of m2, 5 hours old"
+    assert report.swarm(judged(NODES), WANTED, told(NODES), kept)[2:4] == [line, ""]
+    blind = report.swarm(Judgement("no_quorum", "m1: finds no leader."), WANTED, {}, kept)
+    assert blind[1:3] == [line, ""]
+    assert report.swarm(judged(NODES), WANTED, told(NODES), health.Backup("/b"))[2] == ""
 
 
 def test_a_ghost_is_no_stranger() -> None:
