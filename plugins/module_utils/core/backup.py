@@ -71,7 +71,8 @@ def choose(
         chosen.sort(key=lambda host: nodes[host].leader)
     else:
         chosen = sorted(able, key=lambda host: (nodes[host].leader, facts[host].engine.containers_running))[:1]
-    return Choice(tuple(chosen), (), (*_few(view), *_leader(chosen, nodes, view), *_containers(chosen, facts)))
+    notes = (*_few(view), *_leader(chosen, nodes, view), *_containers(chosen, facts))
+    return Choice(tuple(chosen), (), notes + _left_out(listed, asked_for, nodes, facts))
 
 
 def _unreachable(view: View, nodes: Mapping[str, Node]) -> list[Finding]:
@@ -105,14 +106,25 @@ def _mute(
 ) -> list[Finding]:
     """Managers that were asked for by name and cannot be used."""
     named = [host for host in listed if host in asked_for and host not in nodes]
-    found = [Finding("host_silent", "critical",
-                     f"{host} cannot be used: " + (facts[host].why_not or facts[host].detail or
-                                                   "it is no voter of this swarm") + ".",
+    found = [Finding("host_silent", "critical", f"{host} cannot be used: {_why(facts[host])}.",
                      "Name another one, or none.", host) for host in named]
     if not nodes and not found:
         found = [Finding("no_manager_answers", "critical", "No manager of the inventory that is a voter answers.",
                          "ansible-playbook quorum.swarm.health says more.")]
     return found
+
+
+def _left_out(
+    listed: Sequence[str], asked_for: Sequence[str], nodes: Mapping[str, Node], facts: Mapping[str, HostFacts]
+) -> tuple[Finding, ...]:
+    """Where all were asked for, those that cannot be used: one broken connection is no reason to back up none."""
+    return tuple(Finding("host_left_out", "warning", f"{host} is left out: {_why(facts[host])}.", "", host)
+                 for host in listed if ALL in asked_for and host not in nodes)
+
+
+def _why(facts: HostFacts) -> str:
+    """Why no backup can be taken of a host."""
+    return (facts.why_not or facts.detail).rstrip(".") or "it is no voter of this swarm"
 
 
 def _few(view: View) -> list[Finding]:
