@@ -129,9 +129,8 @@ def section(figures: Sequence[Figures], repeats: int, command: str) -> str:
         "",
         "How long Docker is down on the manager that is backed up, against `systemctl stop` and `start` of the socket "
         "and the service alone, on the same manager, in turns; three autolocked, drained managers, two workers with "
-        "tasks. "
-        "Both are timed on the node, from the begin of the stop until `systemctl start` has returned. *Back* is when the "
-        "manager was unlocked and the leader reached it again. Medians (min–max).",
+        "tasks. Both are timed on the node, from the begin of the stop until `systemctl start` has returned. *Back* is "
+        "when the manager was unlocked and the leader reached it again. Medians (min–max).",
         "",
         "| Docker | bare stop and start | down for a backup | ratio | back | archive | `tar -cz` | `tar -c` |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
