@@ -11,6 +11,7 @@ Drives the engine that it is handed, stopped.py, statedir.py and archive.py. Wha
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import shutil
 import time
@@ -25,6 +26,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.manifest import 
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Swarm
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     Engine,
+    EngineError,
     engine_facts,
     plain_containers,
     swarm_facts,
@@ -70,10 +72,11 @@ class _Before:
     unlock_key: str
 
 
-def take(engine: Engine, request: Request, holder: Holder, check: bool) -> dict[str, Any]:
+def take(engine: Engine, request: Request, lease_owner: str, check: bool) -> dict[str, Any]:
     """Take a backup of this manager. Returns the module's result.
 
-    :param holder: of the lease, which is taken or extended right before the stop.
+    :param lease_owner: whose lease is extended right before the stop; empty: one of our own is taken and given back, so
+        that two managers are never stopped at once, whoever does it.
     :raises Refused: nothing was stopped; or Docker runs again, and there is no archive; each in one sentence.
     :raises EngineError, lease.Held: before anything was stopped.
     """
@@ -82,8 +85,14 @@ def take(engine: Engine, request: Request, holder: Holder, check: bool) -> dict[
         if check:
             return {"changed": True, "warnings": warnings,
                     "msg": "Docker would be stopped for some seconds, and its swarm's state be copied."}
+        holder = Holder(engine, lease_owner or f"swarm_backup on {before.hostname}", "backup")
         holder.hold()
-        taken = _take(engine, request, before)
+        try:
+            taken = _take(engine, request, before)
+        finally:
+            if not lease_owner:
+                with contextlib.suppress(EngineError):  # it ends by itself
+                    holder.release()
         return {"changed": True, "warnings": warnings, **taken}
 
 

@@ -108,7 +108,9 @@ options:
     type: float
     default: 120.0
   lease_owner:
-    description: Who holds, or takes, the lease on the swarm object. No lease is looked at where it is empty.
+    description:
+      - Who holds the lease on the swarm object. Where it is empty, the module takes one and gives it back, so that two
+        managers are never stopped at once.
     type: str
     default: ''
 seealso:
@@ -197,7 +199,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.quorum.swarm.plugins.module_utils import backup
 from ansible_collections.quorum.swarm.plugins.module_utils.core import lease
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import ENGINE_OPTIONS, Engine, EngineError
-from ansible_collections.quorum.swarm.plugins.module_utils.leasing import Holder
 
 
 def main() -> None:
@@ -237,7 +238,7 @@ def main() -> None:
             engine = Engine.of_params(params)
             request = backup.Request(params["host"], params["zone"], params["allow_quorum_pause"],
                                      params["longest_stop"], params["timeout"])
-            result = backup.take(engine, request, Holder(engine, params["lease_owner"], "backup"), module.check_mode)
+            result = backup.take(engine, request, params["lease_owner"], module.check_mode)
     except (EngineError, lease.Held, backup.Refused) as error:
         module.fail_json(msg=str(error))
     for warning in result.pop("warnings", []):
