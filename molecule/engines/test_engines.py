@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.lab import Lab
+from tests.testinfra import objects
 from tests.testinfra.playbooks import Operator, Run
 from tests.testinfra.swarms import assert_swarm, assert_unchanged, host, look
 
@@ -38,14 +39,31 @@ def becomes_a_swarm(lab: Lab, operator: Operator, version: str, folder: Path) ->
     assert not again.changed, again.report
     assert again.plan == []
 
+    objects.populate(lab)
+    is_backed_up(lab, operator, folder)
     autolock = {"swarm_autolock": True, "swarm_controller_dir": str(folder / "controller")}
     operator.provision(lab.inventory, **autolock)
+    is_backed_up(lab, operator, folder)
     assert not operator.provision(lab.inventory, **autolock).changed
     report = folder / "health.json"
     health = operator.run("health", lab.inventory, swarm_health_json=str(report), **autolock)
     assert health.ok, health.report
     assert json.loads(report.read_text())["verdict"] == "healthy"
     return done
+
+
+def is_backed_up(lab: Lab, operator: Operator, folder: Path) -> None:
+    """A backup is taken and proven, here and again; it is one of three managers, which is told. No request fails."""
+    controller = {"swarm_controller_dir": str(folder / "controller")}
+    with lab.probe(WORKERS, period=0.1) as probe:
+        run = operator.run("backup", lab.inventory, **controller)
+    assert run.ok, run.report
+    assert probe.failures == []
+    assert "3 managers: while one is stopped, 2 of 3 are left and a majority is 2" in run.output, run.report
+    assert "proven here: its log was read and holds what the swarm listed" in run.output, run.report
+    assert_swarm(lab, MANAGERS, WORKERS)
+    verified = operator.run("verify_backup", lab.inventory, **controller)
+    assert verified.ok, verified.report
 
 
 @pytest.mark.parametrize(
