@@ -332,6 +332,47 @@ def test_a_bad_archive_is_refused_in_one_sentence(case: str, tmp_path: Path) -> 
     assert words in refusal(make(tmp_path))
 
 
+TOLD = {
+    "not there": "missing",
+    "an empty file": "empty",
+    "something else": "no gzip",
+    "a `.tar.gz` by another hand": "no manifest",
+    "of a later version": "newer",
+    "its manifest changed": "manifest incomplete",
+    "cut off": "cut",
+    "a file is missing": "file missing",
+    "a file too many": "file extra",
+    "a file changed": "file damaged",
+    "a name that leads out of it": "leads out",
+    "a link": "link",
+    "another swarm's manifest": "other swarm",
+    "an older log under a newer manifest": "other commit",
+    "another swarm's log": "other swarm's log",
+    "another node's key": "other node's key",
+    "an object is gone": "object missing",
+}
+"""The cases that README.md tells, by its words for them."""
+
+
+def test_the_readme_tells_what_is_said_of_bad_archives(tmp_path: Path) -> None:
+    rows = []
+    for words, case in TOLD.items():
+        folder = tmp_path / case
+        folder.mkdir()
+        path = BAD[case][0](folder)
+        with pytest.raises(BadArchive) as caught:
+            archive.prove(archive.read(path))
+        rows.append((words, str(caught.value).replace(path, "FILE")))
+    path = of_capture(LOCKED).write(tmp_path)
+    with pytest.raises(KeyNeeded) as needed:
+        archive.prove(archive.read(path), [OTHER_KEY])
+    rows.append(("another unlock key", str(needed.value).replace(path, "FILE")))
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    section = text.split("\n### Archives that cannot be restored from\n", 1)[1].split("\n## ", 1)[0].split("\n### ", 1)[0]
+    listed = [tuple(line.strip("| ").split(" | ")) for line in section.splitlines() if line.startswith("|")][2:]
+    assert listed == rows, "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def test_one_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(*_arguments: Any) -> int:
         raise PermissionError(13, "Permission denied")
