@@ -775,8 +775,11 @@ def parse_time(text: str) -> datetime | None:
 
 def span(left: timedelta) -> str:
     """A time span as people say it."""
-    hours = int(left.total_seconds() // 3600)
-    return f"{hours // 24} days" if hours >= 48 else f"{hours} hours" if hours >= 2 else f"{left.seconds // 60} minutes"
+    seconds = int(left.total_seconds())
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} seconds"
 
 
 def _unlock_key(status: str, judgement: Judgement, wanted: Wanted) -> Iterator[Finding]:

@@ -738,6 +738,15 @@ def test_the_document_is_json_and_whole() -> None:
     assert {host["host"]: host["answered"] for host in document["hosts"]}["w1"] is False
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (7199, "119 minutes"), (7200, "2 hours"),
+     (172799, "47 hours"), (172800, "2 days"), (90 * 86400, "90 days")],
+)  # fmt: skip
+def test_span(seconds: int, words: str) -> None:
+    assert health.span(timedelta(seconds=seconds)) == words
+
+
 DAY = 86400
 FRESH = health.Backup("/b", "s1_m2_20261122T000000Z.tar.gz", "m2", timedelta(hours=3))
 
