@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         wanted = controller.wanted_of(variables)
         # Who sets them for the managers alone means the swarm all the same.
-        told = controller.shared_of(variables, (*schedule.OWN_VARIABLES, "swarm_backup_dir"))
+        told = controller.shared_of(variables, schedule.OWN_VARIABLES)
         options = {option: given[option] if told[name] is None else told[name]
                    for name, option in schedule.OWN_VARIABLES.items()}
         try:
@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
         findings = schedule.examine(
             asked, called,
             managers=len(wanted.managers),
-            place=str(told["swarm_backup_dir"] or wanted.controller_dir),
+            place=wanted.backup_dir,
             no_systemd=no_systemd,
             calendar="" if no_systemd or asked.state == "absent" else systemd.calendar_problem(asked.calendar),
             units=units,

@@ -74,7 +74,9 @@ def _environment(home: str, program: tuple[str, ...]) -> dict[str, str]:
         kept["ANSIBLE_CONFIG"] = os.path.abspath(str(constants.CONFIG_FILE))
     folder = os.path.dirname(program[0]) if program else ""
     path = STANDARD_PATH if not folder or folder in STANDARD_PATH.split(":") else f"{folder}:{STANDARD_PATH}"
-    return {**kept, "HOME": home, "LANG": "C.UTF-8", "PATH": path}
+    # An inventory that is not there is a warning to Ansible, and a run without hosts would end well.
+    strict = {"ANSIBLE_INVENTORY_UNPARSED_FAILED": "true"}
+    return {**kept, **strict, "HOME": home, "LANG": "C.UTF-8", "PATH": path}
 
 
 def _connection(given: Mapping[str, Any]) -> list[str]:

@@ -23,6 +23,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.schedule import 
 
 BOOTED = "/run/systemd/system"
 """There is this folder where systemd is PID 1 (sd_booted(3))."""
+NOT_BOOTED = f"systemd does not run this machine (there is no {BOOTED}), so that nothing would start a backup."
 SYSTEM_UNITS = "/etc/systemd/system"
 SYSTEM_STAMPS = "/var/lib/systemd/timers"
 SECONDS = 60
@@ -47,7 +48,7 @@ class Systemd:
     def why_not(self) -> str:
         """Why it cannot be used, in one sentence; empty where it can."""
         if not os.path.isdir(BOOTED):
-            return f"systemd does not run this machine (there is no {BOOTED}), so that nothing would start a backup."
+            return NOT_BOOTED
         for program in ("systemctl", "systemd-analyze"):
             if self._run([program, "--version"])[0] != 0:
                 return f"There is no {program} here, so that nothing would start a backup."

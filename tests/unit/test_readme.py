@@ -377,8 +377,7 @@ def scheduled() -> list[Finding]:
     )
     findings = []
     for asked, called, no_systemd, text in (
-        (schedule.Request(), caller, f"systemd does not run this machine (there is no {systemd.BOOTED}), so that nothing "
-         "would start a backup.", None),
+        (schedule.Request(), caller, systemd.NOT_BOOTED, None),
         (schedule.Request(calendar="2020-01-01"), wrong, "", other),
         (schedule.Request(), caller, "", "[Timer]"),
     ):  # fmt: skip

@@ -81,7 +81,7 @@ def test_defaults() -> None:
 )
 def test_what_cannot_be_read(option: str, value: Any, complaint: str) -> None:
     options = {"calendar": "daily", "randomized_delay": "0", option: value}
-    with pytest.raises(coerce.BadValue, match="^swarm_backup_") as caught:
+    with pytest.raises(coerce.BadValue, match=r"^swarm_backup_") as caught:
         schedule.request(options)
     assert complaint in str(caught.value)
 
@@ -161,7 +161,7 @@ def test_secrets_are_refused_and_not_repeated(secret: str, shape: tuple[str, ...
     ],
 )
 def test_arguments_that_lead_elsewhere(words: list[str], complaint: str) -> None:
-    with pytest.raises(coerce.BadValue, match="^swarm_backup_schedule_arguments, word ") as caught:
+    with pytest.raises(coerce.BadValue, match=r"^swarm_backup_schedule_arguments, word ") as caught:
         arguments(words)
     assert complaint in str(caught.value)
 
@@ -272,7 +272,8 @@ def test_the_timer() -> None:
 
 
 def test_the_command_carries_what_was_given() -> None:
-    caller = replace(CALLER, inventories=("/srv/a.yml", "x1,x2,"), options=("--vault-id", "n@/etc/vault", "-e", "@/v.yml"))
+    options = ("--vault-id", "n@/etc/vault", "-e", "@/v.yml")
+    caller = replace(CALLER, inventories=("/srv/a.yml", "x1,x2,"), options=options)
     assert schedule.command(replace(ASKED, arguments=("--forks", "10")), caller) == [
         *CALLER.program, "-i", "/srv/a.yml", "-i", "x1,x2,", "--vault-id", "n@/etc/vault", "-e", "@/v.yml",
         "quorum.swarm.backup", "--forks", "10",
@@ -299,9 +300,9 @@ def test_the_owner_can_be_read_again(inventories: list[str]) -> None:
         assert schedule.owner_of(text(ASKED, replace(CALLER, inventories=tuple(inventories)))) == inventories
 
 
-@pytest.mark.parametrize("text", ["", "[Unit]\n", "[X-Quorum-Swarm]\nInventory=/srv\n", "[X-Quorum-Swarm]\nInventory=1\n"])
-def test_no_unit_of_ours(text: str) -> None:
-    assert schedule.owner_of(text) is None
+@pytest.mark.parametrize("line", ["", "[Unit]", "Inventory=/srv", "Inventory=1", 'Inventory={"a": 1}'])
+def test_no_unit_of_ours(line: str) -> None:
+    assert schedule.owner_of(f"[X-Quorum-Swarm]\n{line}\n") is None
 
 
 # -- what is to be done ------------------------------------------------------------------------------------------------
