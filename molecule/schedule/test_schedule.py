@@ -129,9 +129,9 @@ def controller(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     yield one
     ours = f"{UNITS}/{NAME}* {UNITS}/timers.target.wants/{NAME}* /var/lib/systemd/timers/stamp-{NAME}*"
     one.sh(
-        f"systemctl stop '{NAME}*.timer'; loginctl disable-linger alice; loginctl terminate-user alice; "
-        f"userdel --remove alice; rm -rf /run/systemd/system/user@.service.d /srv/swarm /srv/other {COLLECTIONS} {ours}; "
-        "systemctl daemon-reload"
+        f"systemctl stop '{NAME}*.timer'; loginctl disable-linger alice; systemctl stop user@$(id -u alice); "
+        f"userdel --force --remove alice; rm -rf /run/systemd/system/user@.service.d /srv/swarm /srv/other "
+        f"{COLLECTIONS} {ours}; systemctl daemon-reload"
     )
 
 
