@@ -37,9 +37,11 @@ def step():
         return ""
 pids = []
 while not pids and time.monotonic() < end:
+    time.sleep(0.01)
     if os.path.exists("/run/quorum.swarm/stop.lock"):
         pids = holder()
 while step() != sys.argv[1]:
+    time.sleep(0.002)
     if time.monotonic() > end:
         sys.exit("the step did not come")
 for pid in pids:
