@@ -119,7 +119,8 @@ def _manifest(data: Mapping[str, Any]) -> Manifest:
     # (`from __future__ import annotations` makes the declared types texts.)
     for item in fields(Manifest):
         kind = {"str": str, "int": int, "bool": bool}.get(str(item.type))
-        if kind is not None and type(values[item.name]) is not kind:
+        value = values[item.name]
+        if kind is not None and (not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool)):
             raise TypeError(item.name)
     values["default_addr_pool"] = tuple(_text(pool) for pool in _list(values["default_addr_pool"]))
     values["managers"] = {_text(node): _text(addr) for node, addr in _dict(values["managers"]).items()}
@@ -143,7 +144,7 @@ def _pair(value: Any) -> tuple[str, str]:
 
 
 def _whole(value: Any) -> int:
-    if type(value) is not int:
+    if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError("not a whole number")
     return value
 
