@@ -315,14 +315,15 @@ def prove(archive: Archive, unlock_keys: Sequence[str] = ()) -> Proof:
         where, fact = state.damage[0]
         raise BadArchive(f"{path}: {where}: {fact}.")
     told = {"swarm": manifest.swarm_id, "node": manifest.node_id, "raft term": manifest.term,
-            "raft index": manifest.index, "commit index": manifest.commit, "raft address": manifest.raft_addr,
-            "unlock key's version": manifest.kek_version}
+            "raft index": manifest.index, "commit index": manifest.commit, "raft ID": manifest.raft_id,
+            "raft address": manifest.raft_addr, "unlock key's version": manifest.kek_version}
     if state.certificate.role != MANAGER:
         raise BadArchive(f"{path}: its certificate is a worker's: no swarm starts from it.")
     position = state.position
     found = {"swarm": state.certificate.swarm, "node": state.certificate.node, "raft term": position.last_term,
              "raft index": position.last_index, "commit index": position.commit,
-             "raft address": state.log.owner.address, "unlock key's version": state.node_key.kek_version}
+             "raft ID": f"{state.log.owner.raft_id:x}", "raft address": state.log.owner.address,
+             "unlock key's version": state.node_key.kek_version}
     for what, value in told.items():
         if value != found[what]:
             raise BadArchive(f"{path}: its manifest names the {what} {value}, and the state has {found[what]}.")

@@ -140,7 +140,7 @@ def main(folder):
         with open(os.path.join(folder, ORDER), encoding="utf-8") as stream:
             order = json.load(stream)
     except (OSError, ValueError):
-        return 0  # it has been called off
+        return  # it has been called off
     say(folder, ARMED, pid=os.getpid())
     why = watch(folder, order)
     if why:
@@ -150,8 +150,7 @@ def main(folder):
         log(f"Docker is {state or 'not back'}")
         say(folder, RESCUED, why=why, state=state)
     os.unlink(os.path.join(folder, ORDER))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    main(sys.argv[1])

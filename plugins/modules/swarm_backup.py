@@ -69,8 +69,8 @@ options:
     type: str
   keep:
     description:
-      - With O(state=brought), how many archives of this swarm are kept in O(bring_to). The oldest go first, and the one
-        that was just proven always stays. V(0) keeps all.
+      - With O(state=brought), how many archives of each manager of this swarm are kept in O(bring_to). The oldest go
+        first, and the one that was just proven always stays. V(0) keeps all.
     type: int
     default: 0
   keep_days:

@@ -129,8 +129,8 @@ def retire(folder: str, proven_now: str, keep: int, keep_days: float) -> list[st
     :raises AnsibleActionFail: one cannot be removed.
     """
     own = retention.parse(proven_now)
-    assert own is not None  # noqa: S101 - `receive` gave it its name
-    gone = retention.expired(names(folder), own.swarm_id, proven_now, keep, keep_days, datetime.now(timezone.utc))
+    swarm_id = own.swarm_id if own is not None else ""
+    gone = retention.expired(names(folder), swarm_id, proven_now, keep, keep_days, datetime.now(timezone.utc))
     for name in gone:
         try:
             os.unlink(os.path.join(folder, name))

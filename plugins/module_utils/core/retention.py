@@ -62,7 +62,8 @@ def expired(
 
     :param proven_now: the archive that this very run proved. It always stays, and so there always is a proven one: an
         older one may have rotted since.
-    :param keep: how many of the newest stay; 0: no limit by count.
+    :param keep: how many of the newest stay of each manager, so that a run over all managers counts as one; 0: no limit
+        by count.
     :param keep_days: what is older goes; 0: no limit by age.
     """
     names = of_swarm(files, swarm_id)
@@ -70,6 +71,10 @@ def expired(
         oldest = now - timedelta(days=keep_days) if keep_days else None
     except OverflowError:
         oldest = None  # before the calendar begins
-    gone = [name for number, name in enumerate(names)
-            if (keep and number >= keep) or (oldest is not None and name.taken_at < oldest)]
+    seen: dict[str, int] = {}
+    gone = []
+    for name in names:
+        seen[name.host] = seen.get(name.host, 0) + 1
+        if (keep and seen[name.host] > keep) or (oldest is not None and name.taken_at < oldest):
+            gone.append(name)
     return [name.file for name in reversed(gone) if name.file != proven_now]
