@@ -18,7 +18,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.module_utils.core import backup_report
-from ansible_collections.quorum.swarm.plugins.plugin_utils import archives, controller, controller_dir
+from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir
 
 NOWHERE = ("Neither swarm_backup_dir nor swarm_controller_dir is set: it is not known where the archives are. "
            "-e swarm_backup_archive=FILE names one.")
@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
         if key_file:
             if args.get("unlock_key"):
                 raise AnsibleActionFail("unlock_key and unlock_key_file are both given: give one of them.")
-            args["unlock_key"] = " ".join(archives.keys_of(os.path.expanduser(key_file)))
+            args["unlock_key"] = " ".join(controller_dir.keys_in_file(os.path.expanduser(key_file)))
         if not args.get("unlock_key"):
             folder = controller.wanted_of(task_vars or {}).controller_dir if keys_in is None else keys_in
             kept = controller_dir.all_keyrings(folder) if folder else {}

@@ -22,7 +22,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.module_utils.core import health, inventory, report, verdict
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts
-from ansible_collections.quorum.swarm.plugins.plugin_utils import archives, controller, controller_dir
+from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, controller, controller_dir
 
 FIRST, LATE, AGAIN = "__swarm_health_facts", "__swarm_health_late", "__swarm_health_again"
 """The variables under which hosts registered their answer; where they were asked last; where they were asked again."""
@@ -137,7 +137,7 @@ def _backup(judgement: verdict.Judgement, wanted: inventory.Wanted, now: datetim
     if not wanted.backup_dir:
         return health.Backup("")
     try:
-        name = archives.newest(wanted.backup_dir, swarm_id)
+        name = backups.newest(wanted.backup_dir, swarm_id)
     except AnsibleActionFail as error:
         return health.Backup(wanted.backup_dir, problem=str(error))
     if name is None:

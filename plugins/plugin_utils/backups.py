@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The controller's folder of archives, ``swarm_backup_dir``: what arrives in it, and what leaves it.
+"""The controller's folder of archives, ``swarm_backup_dir``: what lies in it, what arrives, and what leaves.
 
-The only file that writes there. An archive gets its name when it has been proven where it lies, not before: so a name
-that core/retention.py can read is the record of a proven backup.
+The only file that reads and writes there. An archive gets its name when it has been proven where it lies, not before:
+so a name that core/retention.py can read is the record of a proven backup.
 """
 
 from __future__ import annotations
@@ -116,11 +116,24 @@ def _clear_drafts(folder: str) -> None:
 
 
 def names(folder: str) -> list[str]:
-    """The files in the folder; empty where there is none."""
+    """The files of the folder; none where it is not there yet.
+
+    :raises AnsibleActionFail: it is there and cannot be read.
+    """
     try:
-        return os.listdir(folder)
-    except OSError:
+        return sorted(os.listdir(folder))
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        raise AnsibleActionFail(f"swarm_backup_dir {folder} cannot be read: {error.strerror}.") from None
+
+
+def newest(folder: str, swarm_id: str) -> retention.Name | None:
+    """The youngest archive of this swarm; None where there is none.
+
+    :raises AnsibleActionFail: the folder is there and cannot be read.
+    """
+    return next(iter(retention.of_swarm(names(folder), swarm_id)), None)
 
 
 def retire(folder: str, proven_now: str, keep: int, keep_days: float) -> list[str]:

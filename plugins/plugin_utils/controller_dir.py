@@ -11,6 +11,7 @@ a killed run leaves the old file or the new one.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable
 
@@ -19,6 +20,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import keyring
 from ansible_collections.quorum.swarm.plugins.module_utils.core.keyring import Keyring
 
 KEYS = "unlock-keys"
+_KEY = re.compile(r"SWMKEY-1-[A-Za-z0-9+/]{20,}")
 
 
 def prepare(folder: str) -> None:
@@ -74,6 +76,21 @@ def all_keyrings(folder: str) -> dict[str, Keyring]:
 def kept_keys_of(folder: str | None) -> Callable[[str], list[str]]:
     """For a swarm's ID, every unlock key that is kept of it, the most likely first; none where no folder is given."""
     return lambda swarm_id: list(kept_keys(folder, swarm_id).all) if folder else []
+
+
+def keys_in_file(path: str) -> list[str]:
+    """The unlock keys in any file on the controller: what ``docker swarm unlock-key`` prints, or a kept keyring.
+
+    :raises AnsibleActionFail: it cannot be read, or holds none. The message never has the file's content.
+    """
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            found = _KEY.findall(file.read(1 << 20))
+    except OSError as error:
+        raise AnsibleActionFail(f"The unlock key in {path} cannot be read: {error.strerror}.") from None
+    if not found:
+        raise AnsibleActionFail(f"{path} holds no unlock key (SWMKEY-1-...).")
+    return list(dict.fromkeys(found))
 
 
 def keep_key(folder: str, swarm_id: str, key: str) -> bool:

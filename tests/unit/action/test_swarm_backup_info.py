@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.quorum.swarm.plugins.module_utils.core.keyring import Keyring
-from ansible_collections.quorum.swarm.plugins.plugin_utils import archives
+from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, controller_dir
 
 from tests.unit.archives import OTHER_KEY, capture, of_capture
 
@@ -98,16 +98,16 @@ def test_what_it_fails_with(home: Path, given: list[str], words: str) -> None:
 def test_keys_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_text(json.dumps({"current": KEY, "former": [OTHER_KEY, KEY]}))
-    assert archives.keys_of(str(path)) == [KEY, OTHER_KEY]
+    assert controller_dir.keys_in_file(str(path)) == [KEY, OTHER_KEY]
     with pytest.raises(AnsibleActionFail, match="cannot be read: No such file"):
-        archives.keys_of(str(tmp_path / "none"))
+        controller_dir.keys_in_file(str(tmp_path / "none"))
 
 
 def test_the_newest_of_a_swarm(home: Path) -> None:
-    found = archives.newest(str(home / "backups"), SWARM)
+    found = backups.newest(str(home / "backups"), SWARM)
     assert found is not None
     assert found.file == LOCKED
-    assert archives.newest(str(home / "backups"), "other") is None
-    assert archives.newest(str(home / "none"), SWARM) is None
+    assert backups.newest(str(home / "backups"), "other") is None
+    assert backups.newest(str(home / "none"), SWARM) is None
     with pytest.raises(AnsibleActionFail, match="cannot be read: Not a directory"):
-        archives.newest(str(home / "key"), SWARM)
+        backups.newest(str(home / "key"), SWARM)
