@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.unit.modules.scripted import Script, engine_socket
+from tests.unit.modules.systemd import Systemd, fake
 
 ENDS = datetime.datetime(2027, 2, 20, 7, 20, tzinfo=datetime.UTC)
 
@@ -79,3 +80,9 @@ def script(tmp_path: Path) -> Iterator[Script]:
 @pytest.fixture
 def here(script: Script, tmp_path: Path) -> Host:
     return Host(script, tmp_path / "docker")
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[Systemd]:
+    with fake(tmp_path / "systemd") as systemd:
+        yield systemd
