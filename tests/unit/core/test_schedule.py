@@ -294,6 +294,22 @@ def test_any_word_arrives_as_it_is(words: list[str]) -> None:
     assert unquote(line.removeprefix("ExecStart=")) == schedule.command(ASKED, caller)
 
 
+@pytest.mark.parametrize(
+    ("word", "written"),
+    [
+        ("/srv/a-b_c.yml", "/srv/a-b_c.yml"),
+        ("a b", '"a b"'),
+        ("$HOME", '"$$HOME"'),
+        ("%h", '"%%h"'),
+        ('a"b\\c', '"a\\"b\\\\c"'),
+        (";", '";"'),
+    ],
+)
+def test_what_systemd_would_read_as_something_else_is_escaped(word: str, written: str) -> None:
+    text = schedule.service_text(ASKED, replace(CALLER, options=(word,)))
+    assert f"inventory.yml {written} quorum.swarm.backup\n" in text
+
+
 @given(st.lists(st.text(st.characters(min_codepoint=32)), min_size=1, max_size=3))
 def test_the_owner_can_be_read_again(inventories: list[str]) -> None:
     for text in (schedule.service_text, schedule.timer_text):
