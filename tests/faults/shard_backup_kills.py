@@ -72,7 +72,7 @@ def points() -> list[str]:
     breaks = [*(f"module killed at {step}" for step in nemesis.STEPS),
               *(f"playbook killed at {task} + {delay} s" for task, delay in KILLS),
               "connection killed at copying", "cable pulled at copying", "power cut at stopping",
-              "power cut at copying", "guard killed at copying, then the module"]
+              "power cut at copying", "guard killed at copying, then the module", "disk full at copying"]
     return [f"{suite}: {broken}" for suite in SUITES for broken in breaks]
 
 
@@ -134,6 +134,14 @@ def _break(operator: Operator, bed: Bed, target: str, broken: str) -> float:
         with nemesis.module_killed_at(node, broken.rpartition(" ")[2]):
             running = start()
         began = time.monotonic()
+    elif broken.startswith("disk"):
+        node.run("mkdir -p /var/lib/quorum.swarm && mount -t tmpfs -o size=300m tmpfs /var/lib/quorum.swarm")
+        with _at(node, "stopping", "dd if=/dev/zero of=/var/lib/quorum.swarm/full bs=1M 2>/dev/null"):
+            running = start()
+        began = time.monotonic()
+        failed = running.wait()
+        node.run("umount /var/lib/quorum.swarm")
+        assert "No space left on device. Docker runs again." in failed.failures, failed.report
     elif broken.startswith("guard"):
         with nemesis.module_killed_at(node, "copying"), _at(node, "stopping", "pkill -9 -f restart_guard.py"):
             running = start()
