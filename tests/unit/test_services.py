@@ -17,6 +17,8 @@ import pytest
 from ansible_collections.quorum.swarm.plugins.module_utils import services
 from ansible_collections.quorum.swarm.plugins.module_utils.core.daemon import CommandLine
 
+from tests.unit.modules.systemd import Systemd, fake
+
 
 def test_a_process_says_how_it_was_called_and_when_it_started() -> None:
     before = time.time()
@@ -161,3 +163,48 @@ def test_a_refusal_in_tls_is_an_answer(listener: socket.socket, answer: bytes, s
 @pytest.mark.parametrize("text", ["127.0.0.1:1", "nonsense", "127.0.0.1:", ""])
 def test_nobody_there(text: str) -> None:
     assert services.speaks_tls(text, 0.5) is False
+
+
+STOP, START = "stop docker.socket docker.service", "start docker.socket docker.service"
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[Systemd]:
+    with fake(tmp_path / "systemd") as systemd:
+        yield systemd
+
+
+def test_stop_and_start_with_the_socket(systemd: Systemd) -> None:
+    assert services.stop_engine(10) == ""
+    assert systemd.docker == "inactive"
+    assert services.start_stopped_engine(10) == ""
+    assert systemd.docker == "active"
+    changing = [call for call in systemd.calls if not call.startswith("show")]
+    assert changing == [STOP, "reset-failed docker.socket docker.service", START]
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("stop.fails", "systemctl stop ended with status 5"),
+        ("stop.slow", "it did not stop within 1 s"),
+        ("stop.ignored", "it was stopped, and runs again"),
+    ],
+)
+def test_an_engine_that_does_not_stop(systemd: Systemd, what: str, words: str) -> None:
+    systemd.let(what)
+    assert services.stop_engine(1) == words
+
+
+@pytest.mark.parametrize(
+    ("what", "journal", "words"),
+    [
+        ("start.fails", "", "systemctl start ended with status 1"),
+        ("start.fails", "failed to start daemon: no space left\n", "failed to start daemon: no space left"),
+        ("start.slow", "", "it did not start within 1 s"),
+    ],
+)
+def test_an_engine_that_does_not_start(systemd: Systemd, what: str, journal: str, words: str) -> None:
+    systemd.let(what)
+    systemd.let("journal", journal)
+    assert services.start_stopped_engine(1).rstrip(".") == words
