@@ -10,6 +10,7 @@ so a name that core/retention.py can read is the record of a proven backup.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -111,8 +112,9 @@ def _clear_drafts(folder: str) -> None:
     """Remove what a killed run left. A draft of a run that goes on is younger."""
     now = datetime.now(timezone.utc).timestamp()
     for entry in os.scandir(folder):
-        if entry.name.startswith(DRAFT) and now - entry.stat(follow_symlinks=False).st_mtime > STALE:
-            os.unlink(entry.path)
+        with contextlib.suppress(OSError):  # another run was faster
+            if entry.name.startswith(DRAFT) and now - entry.stat(follow_symlinks=False).st_mtime > STALE:
+                os.unlink(entry.path)
 
 
 def names(folder: str) -> list[str]:
