@@ -37,6 +37,7 @@ def manifest_of(taken: material.Capture, **other: Any) -> Manifest:
         taken_at=TAKEN.isoformat(timespec="seconds"),
         engine_version=taken.engine,
         raft_addr=state.log.owner.address,
+        raft_id=f"{state.log.owner.raft_id:x}",
         term=state.position.last_term,
         index=state.position.last_index,
         commit=state.position.commit,

@@ -21,11 +21,10 @@ from ansible_collections.quorum.swarm.plugins.module_utils import archive, backu
 from ansible_collections.quorum.swarm.plugins.module_utils.backup import Request
 from ansible_collections.quorum.swarm.plugins.module_utils.core import retention
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine
-from ansible_collections.quorum.swarm.plugins.module_utils.leasing import Holder
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import state as states
 from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refused
 
-from tests.unit.archives import LOCKED, PLAIN, capture
+from tests.unit.kept_archives import LOCKED, PLAIN, capture
 from tests.unit.modules.scripted import Script
 from tests.unit.modules.systemd import Systemd
 
@@ -52,6 +51,7 @@ class Manager:
         script.say("GET /swarm", (200, self.swarm()))
         script.say("GET /swarm/unlockkey", (200, {"UnlockKey": self.capture.unlock_key or ""}))
         script.say("POST /swarm/unlock", lambda request: self.unlock(request.body))
+        script.say("POST /swarm/update", (200, None))
         script.say("GET /containers/json", (200, []))
         volumes = [{"Name": row[1], "ClusterVolume": {"ID": row[0]}} for row in self.capture.truth["volume"]]
         script.say("GET /volumes", (200, {"Volumes": [*volumes, {"Name": "a local one"}]}))
@@ -99,7 +99,7 @@ class Manager:
     def take(self, check: bool = False, **request: Any) -> dict[str, Any]:
         engine = Engine(self.script.host)
         wanted = Request(**{"host": "m2", "allow_pause": True, "timeout": 20.0, **request})
-        return backup.take(engine, wanted, Holder(engine, "", "backup"), check)
+        return backup.take(engine, wanted, "ops@bastion", check)
 
     @property
     def stops(self) -> int:
