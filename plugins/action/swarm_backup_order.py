@@ -9,9 +9,17 @@ Runs on the controller alone, over what ``swarm_info`` and ``swarm_backup`` retu
 
 from __future__ import annotations
 
+import time
+
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.quorum.swarm.plugins.module_utils.core import backup, inventory, report, verdict
+from ansible_collections.quorum.swarm.plugins.module_utils.core import (
+    backup,
+    inventory,
+    provision,
+    report,
+    verdict,
+)
 from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, controller
 
 TAKEN, BROUGHT = "__swarm_backup_taken", "__swarm_backup_brought"
@@ -30,6 +38,7 @@ class ActionModule(ActionBase):
         _unused, args = self.validate_argument_spec({
             "stage": {"type": "str", "choices": ["preflight", "order", "report"], "required": True},
             "hosts": {"type": "list", "elements": "str", "default": []},
+            "look": {"type": "int", "default": 1},
         })
         wanted = controller.wanted_of(task_vars)
         if args["stage"] == "preflight":
@@ -44,11 +53,17 @@ class ActionModule(ActionBase):
                 say(line)
             return {"changed": False, "verdict": judgement.verdict}
         choice = backup.choose(wanted, judgement, facts, args["hosts"])
+        other = provision.changer(facts, controller.owner(), time.time(), lambda _owner: False)
+        if other is not None and args["look"] == 1 and backup.may_pass(choice):
+            _host, held = other
+            say(f"note: {held.owner} is changing this swarm ({held.purpose}), or was killed doing so. The managers are "
+                "asked again when they have come back.")
+            return {"changed": False, "doubt": True, "hosts": []}
         controller.refuse(choice.refusals)
         for note in choice.notes:
             say(f"{note.severity}: {note.sentence()}")
         say(f"Backup of {', '.join(choice.hosts)}, to {wanted.backup_dir}.")
-        return {"changed": False, "hosts": list(choice.hosts), "folder": wanted.backup_dir,
+        return {"changed": False, "doubt": False, "hosts": list(choice.hosts), "folder": wanted.backup_dir,
                 "controller_dir": wanted.controller_dir, "owner": controller.owner()}
 
 

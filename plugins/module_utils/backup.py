@@ -80,7 +80,7 @@ def take(engine: Engine, request: Request, lease_owner: str, check: bool) -> dic
     :raises Refused: nothing was stopped; or Docker runs again, and there is no archive; each in one sentence.
     :raises EngineError, lease.Held: before anything was stopped.
     """
-    with stopped.alone():
+    with stopped.alone(stopped.OTHERS):
         before, warnings = _prepare(engine, request, check)
         if check:
             return {"changed": True, "warnings": warnings,

@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TextIO
 
 from ansible_collections.quorum.swarm.plugins.module_utils import host, restart_guard, services
 from ansible_collections.quorum.swarm.plugins.module_utils.core import restart
@@ -42,6 +42,8 @@ GUARD_PROGRAM = "restart_guard.py"
 LOCK = os.path.join(RUNTIME, "stop.lock")
 STEP = os.path.join(RUNTIME, "step")
 """What is being done, for whoever looks."""
+OTHERS = 60.0
+"""Seconds for somebody else's stop to end: a module whose controller was killed goes on, and is through by then."""
 ARMING = 15.0
 """Seconds for the guard to be there."""
 
@@ -108,19 +110,25 @@ def come_back(engine: Engine, unlock_key: str, seconds: float) -> str:
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
+def alone(patience: float = 0.0) -> Iterator[None]:
     """Nobody else stops Docker on this host meanwhile.
 
+    :param patience: seconds to wait for somebody who does.
     :raises Refused: somebody does.
     """
     os.makedirs(RUNTIME, mode=0o700, exist_ok=True)
     with open(LOCK, "w", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Refused("Another run is stopping Docker on this host, or has not ended yet. Run again when it has.") \
-                from None
+        if not wait_until(lambda: _locked(lock), bool, patience)[0]:
+            raise Refused("Another run is stopping Docker on this host, or has not ended yet. Run again when it has.")
         yield
+
+
+def _locked(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def step(name: str) -> None:

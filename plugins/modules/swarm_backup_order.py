@@ -44,6 +44,12 @@ options:
     type: list
     elements: str
     default: []
+  look:
+    description:
+      - With O(stage=order), the number of this look. At the first one, what another run may have caused is not refused
+        but returned as RV(doubt), so that the managers are asked again.
+    type: int
+    default: 1
 seealso:
   - module: quorum.swarm.swarm_backup
 """
@@ -56,6 +62,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+doubt:
+  description: Whether the managers should be asked again before anything is refused.
+  returned: with O(stage=order)
+  type: bool
 hosts:
   description: Managers of which a backup is taken, one after the other, the leader last.
   returned: with O(stage=order)

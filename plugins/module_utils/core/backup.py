@@ -26,6 +26,11 @@ RECOMMENDED = 5
 """With so many managers one may be stopped and another one be lost at the same time."""
 
 
+OF_THE_MOMENT = frozenset(
+    {"manager_unreachable", "host_silent", "no_manager_answers", "no_quorum", "locked", "unknown"})
+"""Refusals that may be over when another run is done, or when what it left has come back by itself."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """Whose state is taken."""
@@ -73,6 +78,14 @@ def choose(
         chosen = sorted(able, key=lambda host: (nodes[host].leader, facts[host].engine.containers_running))[:1]
     notes = (*_few(view), *_leader(chosen, nodes, view), *_containers(chosen, facts))
     return Choice(tuple(chosen), (), notes + _left_out(listed, asked_for, nodes, facts))
+
+
+def may_pass(choice: Choice) -> bool:
+    """Whether, where another run changes the swarm or was killed at it, the refusals may be of the moment only.
+
+    The manager that is missing may be the one whose Docker that run stopped, and which is on its way back.
+    """
+    return any(item.id in OF_THE_MOMENT for item in choice.refusals)
 
 
 def _unreachable(view: View, nodes: Mapping[str, Node]) -> list[Finding]:

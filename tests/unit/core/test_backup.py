@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.quorum.swarm.plugins.module_utils.core import backup, restart, verdict
 from ansible_collections.quorum.swarm.plugins.module_utils.core.backup import Choice
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts
 from hypothesis import given
 from hypothesis import strategies as st
@@ -240,3 +241,11 @@ def test_told_of_what_could_not_be_opened_here_and_of_what_went() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("identifiers", "passes"),
+    [([], False), (["manager_unreachable"], True), (["locked"], True), (["no_manager_of_inventory"], False),
+     (["would_lose_quorum"], False), (["would_lose_quorum", "host_silent"], True), (["split"], False)],
+)  # fmt: skip
+def test_what_another_run_may_have_caused_is_looked_at_again(identifiers: list[str], passes: bool) -> None:
+    refusals = tuple(Finding(identifier, "critical", "so it is.") for identifier in identifiers)
+    assert backup.may_pass(Choice(refusals=refusals)) == passes

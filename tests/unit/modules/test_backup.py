@@ -113,6 +113,7 @@ def make(
     run = tmp_path / "run"
     for name, path in (("RUNTIME", run), ("GUARD", run / "guard"), ("LOCK", run / "lock"), ("STEP", run / "step")):
         monkeypatch.setattr(stopped, name, str(path))
+    monkeypatch.setattr(stopped, "OTHERS", 0.2)
     monkeypatch.setattr(stopped, "_on_tmpfs", lambda _path: True)
     monkeypatch.setattr(services, "speaks_tls", lambda _address: True)
     monkeypatch.setattr(observe, "pending_restart", lambda: "")
