@@ -36,6 +36,8 @@ class ActionModule(ActionBase):
                 raise AnsibleActionFail(f"state=brought takes {name}.")
         if not self._task.no_log:
             raise AnsibleActionFail("state=brought brings a secret: set no_log: true at the task.")
+        if self._task.check_mode:
+            return {"changed": True}
         archive = str(args["archive"])
 
         def pieces():

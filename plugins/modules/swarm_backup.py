@@ -139,7 +139,7 @@ EXAMPLES = r"""
 RETURN = r"""
 archive:
   description: Where the archive lies, on the host or, with O(state=brought), on the controller.
-  returned: with O(state=taken) outside check mode, and with O(state=brought)
+  returned: with O(state=taken) and O(state=brought), outside check mode
   type: str
 sha256:
   description: The archive's checksum.
@@ -147,7 +147,7 @@ sha256:
   type: str
 size:
   description: The archive's size in bytes.
-  returned: with O(state=taken) outside check mode, and with O(state=brought)
+  returned: with O(state=taken) and O(state=brought), outside check mode
   type: int
 swarm_id:
   description: The swarm.
@@ -178,15 +178,15 @@ objects:
   type: dict
 proven:
   description: Whether the archive's contents were opened on the controller and compared with its manifest.
-  returned: with O(state=brought)
+  returned: with O(state=brought), outside check mode
   type: bool
 unopened:
   description: Why they were not; empty where they were.
-  returned: with O(state=brought)
+  returned: with O(state=brought), outside check mode
   type: str
 removed:
   description: Archives that had had their time and were removed.
-  returned: with O(state=brought)
+  returned: with O(state=brought), outside check mode
   type: list
   elements: str
 content:
