@@ -27,6 +27,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refuse
 from tests.unit.kept_archives import LOCKED, PLAIN, capture
 from tests.unit.modules.scripted import Script
 from tests.unit.modules.systemd import Systemd
+from tests.unit.raft import forge
+from tests.unit.raft.manager import tls_key
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -270,6 +272,24 @@ def lost_object(_patch: pytest.MonkeyPatch, manager: Manager) -> None:
     manager.networks.pop()
 
 
+def started_meanwhile(patch: pytest.MonkeyPatch, manager: Manager) -> None:
+    real = statedir.copy
+
+    def copy(root: str, target: str) -> None:
+        real(root, target)
+        manager.systemd.docker = "active"
+
+    patch.setattr(statedir, "copy", copy)
+
+
+def strange_tls_key(_patch: pytest.MonkeyPatch, manager: Manager) -> None:
+    """The data key is there, so that all can be read, but the node would not be let in with this key."""
+    path = manager.root / "swarm" / "certificates" / "swarm-node.key"
+    head, _gap, _body = path.read_text().partition("\n\n")
+    strange = forge.pem("PRIVATE KEY", tls_key("somebody else's")).decode()
+    path.write_text(f"{head}\n\n{strange.partition(chr(10))[2]}")
+
+
 def no_archive(patch: pytest.MonkeyPatch, _manager: Manager) -> None:
     def pack(*_args: object) -> None:
         raise OSError(28, "No space left on device")
@@ -283,6 +303,8 @@ def no_archive(patch: pytest.MonkeyPatch, _manager: Manager) -> None:
         (PLAIN, full_disk, "The state could not be copied to .*: No space left on device. Docker runs again."),
         (PLAIN, damaged, "The copy is no state that a manager would start from"),
         (LOCKED, other_key, "The copy is no state that a manager would start from"),
+        (PLAIN, strange_tls_key, "the TLS key is not the one of the node's certificate"),
+        (PLAIN, started_meanwhile, "started while its state was copied .by somebody else., so the copy is worth nothing"),
         (PLAIN, unknown_object, "not what the swarm said .network ghost is in the swarm and not in the state"),
         (PLAIN, lost_object, "is in the state and not in the swarm"),
         (PLAIN, no_archive, "The archive could not be written to .*: No space left on device. Docker runs."),
