@@ -17,8 +17,8 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.quorum.swarm.plugins.action import swarm_backup
 from ansible_collections.quorum.swarm.plugins.module_utils import archive
 
-from tests.unit import archives
-from tests.unit.archives import LOCKED, PLAIN
+from tests.unit import kept_archives as archives
+from tests.unit.kept_archives import LOCKED, PLAIN
 
 
 class Manager:
@@ -139,15 +139,15 @@ def test_an_archive_that_is_gone_half_way(run: Run) -> None:
 
 def test_old_ones_go_only_after_the_new_one_is_proven(run: Run) -> None:
     swarm = archives.manifest_of(archives.capture(PLAIN)).swarm_id
-    old = [f"{swarm}_m3_2025010{day}T000000Z.tar.gz" for day in (1, 2, 3)]
+    old = [f"{swarm}_m2_2025010{day}T000000Z.tar.gz" for day in (1, 2, 3)]
     run.folder.mkdir()
     for name in old:
         (run.folder / name).write_text("")
     with pytest.raises(AnsibleActionFail):
-        run(sha256="0" * 64, keep=2, max_age_days=0.1)
+        run(sha256="0" * 64, keep=2, keep_days=0.1)
     assert sorted(os.listdir(run.folder)) == old
     assert run(keep="2")["removed"] == old[:2]
-    assert run(max_age_days="30")["removed"] == old[2:]
+    assert run(keep_days="30")["removed"] == old[2:]
     assert os.listdir(run.folder) == [run.manager.path.name]
 
 
