@@ -106,7 +106,7 @@ def test_an_archive_is_brought_in_pieces_and_then_removed_there(run: Run) -> Non
 @pytest.mark.parametrize("name", ["archive", "bring_to", "sha256"])
 def test_what_it_takes(run: Run, name: str) -> None:
     with pytest.raises(AnsibleActionFail, match=f"state=brought takes {name}"):
-        run(**{name: ""})
+        run(True, False, **{name: ""})
     assert run.manager.asked == []
 
 
@@ -131,7 +131,7 @@ def test_what_is_not_proven_here_stays_there(run: Run) -> None:
 
 def test_an_archive_that_is_gone_half_way(run: Run) -> None:
     run.manager.broken_after = 20_000
-    with pytest.raises(AnsibleActionFail, match=r"could not be brought: .* No such file or directory\. It is made anew"):
+    with pytest.raises(AnsibleActionFail, match=r"could not be brought: .* No such file or directory\. It is made"):
         run()
     assert "dropped" not in run.manager.states
     assert os.listdir(run.folder) == []
@@ -152,5 +152,6 @@ def test_old_ones_go_only_after_the_new_one_is_proven(run: Run) -> None:
 
 
 def test_an_autolocked_one_without_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = Run(Manager(archives.pack(archives.capture(LOCKED), tmp_path)), monkeypatch)(keys_in=str(tmp_path / "keys"))
+    manager = Manager(archives.pack(archives.capture(LOCKED), tmp_path))
+    result = Run(manager, monkeypatch)(keys_in=str(tmp_path / "keys"))
     assert (result["proven"], result["unopened"]) == (False, "it is autolocked, and no unlock key was given")

@@ -71,7 +71,8 @@ class Manager:
             self.locked = self.capture.unlock_key is not None
         state = "locked" if self.locked else "active"
         place = {"LocalNodeState": state, "ControlAvailable": not self.locked, "NodeID": self.state.certificate.node}
-        return 200, {"Name": "h1", "DockerRootDir": str(self.root), "ServerVersion": self.capture.engine, "Swarm": place}
+        version = self.capture.engine
+        return 200, {"Name": "h1", "DockerRootDir": str(self.root), "ServerVersion": version, "Swarm": place}
 
     def unlock(self, body: dict[str, str]) -> tuple[int, Any]:
         self.unlocked_with.append(body["UnlockKey"])
@@ -304,7 +305,7 @@ def no_archive(patch: pytest.MonkeyPatch, _manager: Manager) -> None:
         (PLAIN, damaged, "The copy is no state that a manager would start from"),
         (LOCKED, other_key, "The copy is no state that a manager would start from"),
         (PLAIN, strange_tls_key, "the TLS key is not the one of the node's certificate"),
-        (PLAIN, started_meanwhile, "started while its state was copied .by somebody else., so the copy is worth nothing"),
+        (PLAIN, started_meanwhile, "started while its state was copied .by somebody else., so the copy is worth"),
         (PLAIN, unknown_object, "not what the swarm said .network ghost is in the swarm and not in the state"),
         (PLAIN, lost_object, "is in the state and not in the swarm"),
         (PLAIN, no_archive, "The archive could not be written to .*: No space left on device. Docker runs."),
@@ -324,13 +325,13 @@ def test_no_archive_and_docker_runs(
 def test_a_manager_that_does_not_come_back_is_told_and_the_guard_stays(make: Callable[[str], Manager]) -> None:
     manager = make(LOCKED)
     manager.script.say("POST /swarm/unlock", (500, {"message": "context deadline exceeded"}))
-    with pytest.raises(Refused, match="after 1 s the manager is not reachable.*no other manager should be stopped"):
+    with pytest.raises(Refused, match=r"after 1 s the manager is not reachable.*no other manager should be stopped"):
         manager.take(timeout=1.0)
     assert manager.systemd.docker == "active"
     assert Path(stopped.GUARD, "order.json").exists()
 
 
-# --- what the controller asks of an archive ----------------------------------------------------------------------------
+# --- what the controller asks of an archive -------------------------------------------------------------------------
 
 NAME = "s1_m2_20261125T013000Z.tar.gz"
 

@@ -38,7 +38,7 @@ class Guard:
         self.folder.mkdir(mode=0o700)
         self.script = script
         self.systemd = systemd
-        self.module = subprocess.Popen(["sleep", "600"])
+        self.module: subprocess.Popen[str] = subprocess.Popen(["sleep", "600"], text=True)
         self.program = self.folder / "restart_guard.py"
         self.settled(0.2)
         self.locked = False

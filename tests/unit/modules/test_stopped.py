@@ -111,9 +111,13 @@ def test_an_error_starts_docker_and_the_guard_stays_until_the_process_is_gone(
     runtime: Path, script: Script, systemd: Systemd
 ) -> None:
     """It may have to unlock: a module that failed does not do that any more."""
-    with pytest.raises(RuntimeError, match="disk full"), stop_of(script) as stop:
-        stop.down()
-        raise RuntimeError("disk full")
+    def fill_the_disk() -> None:
+        with stop_of(script) as stop:
+            stop.down()
+            raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        fill_the_disk()
     assert systemd.docker == "active"
     assert not ended(systemd.guard)
     assert (runtime / "guard" / restart_guard.ORDER).exists()
@@ -136,30 +140,39 @@ def test_docker_does_not_stop(runtime: Path, script: Script, systemd: Systemd, w
 def test_docker_does_not_start(runtime: Path, script: Script, systemd: Systemd) -> None:
     systemd.let("start.fails")
     systemd.let("journal", "failed to start daemon: no space left on device\n")
-    with pytest.raises(Refused, match="Docker does not start again: .*no space left on device.*15 minutes; journalctl"):
+    def stop_and_start() -> None:
         with stop_of(script) as stop:
             stop.down()
             stop.up()
+
+    with pytest.raises(Refused, match=r"Docker does not start again: .*no space left on device.*15 minutes; journal"):
+        stop_and_start()
     assert not ended(systemd.guard), "nobody tries again"
 
 
 def test_somebody_starts_docker_meanwhile(runtime: Path, script: Script, systemd: Systemd) -> None:
-    with pytest.raises(Refused, match="started while its state was copied .by somebody else., so the copy is worth"):
+    def copy() -> None:
         with stop_of(script) as stop:
             stop.down()
             systemd.docker = "active"
             stop.undisturbed()
 
+    with pytest.raises(Refused, match=r"started while its state was copied .by somebody else., so the copy is worth"):
+        copy()
+
 
 def test_the_guard_starts_docker_meanwhile(runtime: Path, script: Script, systemd: Systemd) -> None:
     """The time was up: what was copied so far may be of before and after, even if Docker stands still again."""
-    with pytest.raises(Refused, match="started while its state was copied .Docker was to be stopped for 0 s at most"):
+    def copy() -> None:
         with stop_of(script, 0.3) as stop:
             stop.down()
             until(lambda: stopped.rescue() != "")
             until(lambda: systemd.docker == "active")
             systemd.docker = "inactive"
             stop.undisturbed()
+
+    with pytest.raises(Refused, match=r"started while its state was copied .Docker was to be stopped for 0 s at most"):
+        copy()
 
 
 PROGRAM = """
@@ -197,7 +210,7 @@ def test_without_a_guard_nothing_is_stopped(
     runtime: Path, script: Script, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     systemd.let("run.fails")
-    with pytest.raises(Refused, match="cannot be started .systemd-run: status 1., so Docker is not stopped"):
+    with pytest.raises(Refused, match=r"cannot be started .systemd-run: status 1., so Docker is not stopped"):
         stop_of(script).__enter__()
     assert not (runtime / "guard").exists(), "the key is still there"
     systemd.mend("run.fails")
@@ -353,7 +366,12 @@ def test_come_back_says_what_it_waits_for(script: Script, info: Any, key: str, w
 def test_standing_asks_the_others_itself(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     """The swarm's own word on who is reachable may be 20 s old."""
     asked: list[str] = []
-    monkeypatch.setattr(services, "speaks_tls", lambda address: asked.append(address) or address != "b:1")
+
+    def speaks(address: str) -> bool:
+        asked.append(address)
+        return address != "b:1"
+
+    monkeypatch.setattr(services, "speaks_tls", speaks)
     listed = nodes()
     for node, address in zip(listed, ("a:1", "b:1", "c:1"), strict=True):
         node["ManagerStatus"]["Addr"] = address
