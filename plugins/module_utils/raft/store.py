@@ -8,7 +8,7 @@ configs is opened with everything else, because it is in the same record, but it
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import wire
@@ -227,46 +227,51 @@ def _object(kind: str, view: memoryview, where: str) -> StoredObject:
     """The facts of one object."""
     found = _fields(view, where)
     identifier = wire.as_text(found.get(1, _EMPTY), where)
-    version = _number(_inside(_inside(view, 2, where), 1, where), 1, where)
-    spec = _inside(view, 3, where)
-    name, labels = _annotations(spec if kind in _ANNOTATED else _inside(spec, 1, where), where)
+    version = _number(_inside(_message(found, 2, where), 1, where), 1, where)
+    spec = _message(found, 3, where)
     if kind == "task":
-        name, labels = _task_name(view, where)
-    elif kind == "node":
+        name, labels = _task_name(found, where)
+        return StoredObject(kind, identifier, name, version, labels)
+    parts = _fields(spec, where) if kind not in _ANNOTATED else {}
+    name, labels = _annotations(_message(parts, 1, where) if kind not in _ANNOTATED else spec, where)
+    if kind == "node":
         return StoredNode(
-            kind, identifier, _string(_inside(view, 4, where), 1, where), version, labels,
-            manager=_number(view, 9, where) == 1,
-            wants_manager=_number(spec, 2, where) == 1,
-            availability=_AVAILABILITY.get(_number(spec, 4, where), ""),
+            kind, identifier, _string(_message(found, 4, where), 1, where), version, labels,
+            manager=wire.as_number(found.get(9, 0), where) == 1,
+            wants_manager=wire.as_number(parts.get(2, 0), where) == 1,
+            availability=_AVAILABILITY.get(wire.as_number(parts.get(4, 0), where), ""),
         )
-    elif kind == "cluster":
+    if kind == "cluster":
         return StoredCluster(
             kind, identifier, name, version, labels,
-            autolock=_number(_inside(spec, 8, where), 1, where) == 1,
+            autolock=_number(_message(parts, 8, where), 1, where) == 1,
             default_addr_pool=tuple(wire.as_text(value, where)
                                     for number, _type, value in wire.fields(view, where) if number == 11),
-            subnet_size=_number(view, 12, where),
-            data_path_port=_number(view, 13, where),
+            subnet_size=wire.as_number(found.get(12, 0), where),
+            data_path_port=wire.as_number(found.get(13, 0), where),
         )
     return StoredObject(kind, identifier, name, version, labels)
 
 
-def _task_name(view: memoryview, where: str) -> tuple[str, dict[str, str]]:
+def _task_name(found: Mapping[int, wire.Value], where: str) -> tuple[str, dict[str, str]]:
     """Name and labels of a task, which are its service's."""
-    own, _own_labels = _annotations(_inside(view, 7, where), where)
-    service, labels = _annotations(_inside(view, 8, where), where)
-    slot = _number(view, 5, where)
-    return own or f"{service}.{slot or _string(view, 6, where)}", labels
+    own, _own_labels = _annotations(_message(found, 7, where), where)
+    service, labels = _annotations(_message(found, 8, where), where)
+    slot = wire.as_number(found.get(5, 0), where)
+    return own or f"{service}.{slot or wire.as_text(found.get(6, _EMPTY), where)}", labels
 
 
 def _annotations(view: memoryview, where: str) -> tuple[str, dict[str, str]]:
     """Name and labels."""
+    name: wire.Value = _EMPTY
     labels = {}
     for number, _wire_type, value in wire.fields(view, where):
-        if number == 2:
-            pair = wire.as_message(value, where)
-            labels[_string(pair, 1, where)] = _string(pair, 2, where)
-    return _string(view, 1, where), labels
+        if number == 1:
+            name = value
+        elif number == 2:
+            pair = _fields(wire.as_message(value, where), where)
+            labels[wire.as_text(pair.get(1, _EMPTY), where)] = wire.as_text(pair.get(2, _EMPTY), where)
+    return wire.as_text(name, where), labels
 
 
 def _fields(view: memoryview, where: str) -> dict[int, wire.Value]:
@@ -274,9 +279,14 @@ def _fields(view: memoryview, where: str) -> dict[int, wire.Value]:
     return {number: value for number, _wire_type, value in wire.fields(view, where)}
 
 
+def _message(found: Mapping[int, wire.Value], number: int, where: str) -> memoryview:
+    """A message among the fields of another one, empty where it is absent."""
+    return wire.as_message(found.get(number, _EMPTY), where)
+
+
 def _inside(view: memoryview, number: int, where: str) -> memoryview:
     """A message inside a message, empty where it is absent."""
-    return wire.as_message(_fields(view, where).get(number, _EMPTY), where)
+    return _message(_fields(view, where), number, where)
 
 
 def _number(view: memoryview, number: int, where: str) -> int:

@@ -64,12 +64,16 @@ def fields(view: memoryview, where: str) -> Iterator[tuple[int, int, Value]]:
         number, wire_type = key >> 3, key & 7
         if number == 0:
             raise CorruptStateError(where, "a message has a field number 0")
-        if wire_type == VARINT:
-            value, at = _varint(view, at, where)
-            yield number, wire_type, value
-            continue
-        if wire_type == BYTES:
-            length, at = _varint(view, at, where)
+        if wire_type in (VARINT, BYTES):
+            # Most are of one byte: a call for each would take as long as all the rest.
+            if at < end and view[at] < 0x80:
+                value, at = view[at], at + 1
+            else:
+                value, at = _varint(view, at, where)
+            if wire_type == VARINT:
+                yield number, wire_type, value
+                continue
+            length = value
         elif wire_type == FIXED64:
             length = 8
         elif wire_type == FIXED32:
