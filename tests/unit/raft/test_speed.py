@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the quorum.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A large state takes no more than linear time, nor much memory. The figures themselves: `python -m tests.bench.reader`.
+"""A large state takes no more than linear time, nor much memory. The figures: `python -m tests.bench.reader`.
 
 In seconds of the processor, because two cores are shared with whatever else runs.
 """
