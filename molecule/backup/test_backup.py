@@ -136,6 +136,27 @@ def test_every_manager_the_leader_last(lab: Lab, operator: Operator, inventory: 
     assert_whole(lab)
 
 
+def test_two_operators_at_once_stop_one_manager_at_a_time(
+    lab: Lab, operator: Operator, inventory: Path, controller: Path
+) -> None:
+    kept = len(archives(controller))
+    listed = by_hostname(host(lab, "m1")).values()
+    targets = [node.hostname for node in listed if node.role == "manager" and not node.leader][:2]
+    both = [operator.start("backup", inventory, swarm_backup_hosts=[name]) for name in targets]
+    looks = []
+    while any(run.alive for run in both):
+        looks.append([lab.node(name).run("systemctl is-active docker", check=False).stdout.strip() == "active"
+                      for name in targets])
+    for run in both:
+        done = run.wait()
+        assert done.ok, done.report
+    assert [False, False] not in looks
+    assert [False, True] in looks, "nobody looked while Docker was stopped"
+    assert [True, False] in looks, "nobody looked while Docker was stopped"
+    assert len(archives(controller)) == kept + 2
+    assert_whole(lab)
+
+
 @pytest.mark.parametrize("step", ["stopping", "copying", "returning"])
 def test_a_module_that_dies_leaves_a_manager_that_comes_back(
     lab: Lab, operator: Operator, inventory: Path, controller: Path, step: str
