@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -117,3 +119,24 @@ def test_a_matrix_broken_off_keeps_what_it_has() -> None:
         faults.run_shard("x", matrix, again=False)
     assert "1 of 3 points ran, 0 failed." in (faults.TABLES / "x.md").read_text()
     assert list(faults.load(faults.STATE / "x.json")) == ["one"]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "import tests.bench.reader",
+        "import tests.bench.backup",
+        "import tests.material.make",
+        *(
+            f"from tests.faults.__main__ import importable; importable(); import tests.faults.{path.stem}"
+            for path in sorted(Path(faults.__file__).parent.glob("shard_*.py"))
+        ),
+    ],
+)
+def test_what_is_started_by_itself_finds_the_collection(start: str) -> None:
+    """Pytest and Ansible bring their own way to it; `python -m tests.bench.reader` has none."""
+    root = Path(faults.__file__).parents[2]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([sys.executable, "-c", start], cwd=root, env=environment, stderr=subprocess.PIPE, text=True,
+                          check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
