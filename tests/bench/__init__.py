@@ -6,3 +6,9 @@
 This collection against (a) a playbook for the modules of community.docker and (b) parallel ssh with the plain command
 line, on the same nodes of one lab, in turns.
 """
+
+from __future__ import annotations
+
+from tests.collection import importable
+
+importable()

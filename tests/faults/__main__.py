@@ -31,6 +31,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from tests.collection import importable
+
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".faults"
 TABLES = ROOT / "docs" / "faults"
@@ -160,6 +162,7 @@ def main() -> int:
     unknown = sorted(set(options.shards) - set(known))
     if unknown:
         parser.error(f"no shard {', '.join(unknown)}; there are {', '.join(known)}")
+    importable()
     results = [
         run_shard(name, cast("Shard", importlib.import_module(f"tests.faults.shard_{name}")), options.again)
         for name in options.shards or known

@@ -16,6 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.collection import importable
+
+importable()
 FOLDER = Path(__file__).parent
 INDEX = FOLDER / "material.json"
 
