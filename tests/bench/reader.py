@@ -68,7 +68,7 @@ print(json.dumps({"python": sys.version.split()[0], "entries": entries, "memory"
 
 
 def interpreters() -> list[Path]:
-    """The Pythons to measure on, each with the libraries that open a state: those found here, else the one that runs."""
+    """The Pythons to measure on, each with the libraries that open a state; else the one that runs."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     found = []
     for version in PYTHONS:
@@ -118,7 +118,8 @@ def total(result: Mapping[str, Any], which: int = 0) -> float:
 def table(rows: Sequence[tuple[int, int, Mapping[str, Any]]]) -> str:
     """Markdown, of (MB, segments, what was measured)."""
     lines = [
-        "| log | segments | entries | Python | read | of it checksums | prove | list | all | by the clock | MB/s | memory |",
+        "| log | segments | entries | Python | read | of it checksums | prove | list | all | by the clock | MB/s "
+        "| memory |",
         "|---:|---:|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for size, segments, one in rows:
@@ -139,16 +140,17 @@ Written by `python -m tests.bench.reader --write`; do not edit, run it again.
 
 How long it takes to read a manager's state without a daemon: `read` is all that stands in clear (frames, checksums,
 entries, certificates), `prove` the keys, `list` every entry decrypted and the objects put together. A log is a real one
-(Docker 26.1), its own entries written down again and again as etcd would, in segments of 64 MB; a swarm with the engine's
-own snapshot interval of 10,000 entries has a log of about 10 MB. Seconds of the processor, the least of {REPEATS}; memory
-is what comes on top of the files themselves.
+(Docker 26.1), its own entries written down again and again as etcd would, in segments of 64 MB; a swarm with the
+engine's own snapshot interval of 10,000 entries has a log of about 10 MB. Seconds of the processor, the least of
+{REPEATS}; memory is what comes on top of the files themselves.
 
 {table(rows)}
 
-Time and memory are linear in the size of the log. What limits it is Python: {_share(rows)} of the time goes into CRC-32C,
-four bytes a step (`zlib` has another polynomial only, and a library would have to be on every manager); most of the rest
-into walking through protobuf fields. Decrypting takes a twentieth. Larger CRC tables were tried: two of 65,536 entries halve
-the time of one short record, and take longer over a whole log, because they do not fit into the processor's first cache.
+Time and memory are linear in the size of the log. What limits it is Python: {_share(rows)} of the time goes into
+CRC-32C, four bytes a step (`zlib` has another polynomial only, and a library would have to be on every manager), most
+of the rest into walking through protobuf fields; the decryption itself is a small part. Larger CRC tables were tried:
+two of 65,536 entries halve the time of one short record read again and again, and take longer over a whole log, because
+they do not fit into the processor's first cache.
 
 {machine()}
 """

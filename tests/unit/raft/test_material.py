@@ -122,8 +122,10 @@ def test_second_segment(capture: material.Capture) -> None:
     assert found.log.segments[0].first_index > 1
 
 
-@pytest.mark.parametrize("capture", of("locked"), ids=lambda c: c.name)
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda c: c.name)
 def test_no_payload_is_returned(capture: material.Capture) -> None:
+    """What is in the secret `password` and in the config `settings`, see make.Maker.swarm."""
     shown = repr(state.open_contents(read(capture), capture.unlock_key))
-    assert "hunter2" not in shown
+    assert [payload for payload in ("hunter2", "listen=1") if payload in shown or repr(payload.encode()) in shown] == []
     assert "password" in shown
+    assert "settings" in shown
