@@ -175,8 +175,10 @@ def test_the_guard_starts_docker_meanwhile(runtime: Path, script: Script, system
         copy()
 
 
+# Whoever runs the tests may ignore a hangup (nohup), and a child would, too: sshd's do not.
 PROGRAM = """
-    import sys, time
+    import signal, sys, time
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     from ansible_collections.quorum.swarm.plugins.module_utils import stopped
     for name, path in {places!r}.items():
         setattr(stopped, name, path)
