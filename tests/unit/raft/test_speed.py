@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import time
 import tracemalloc
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 
 import pytest
-from ansible_collections.quorum.swarm.plugins.module_utils.raft import state
+from ansible_collections.quorum.swarm.plugins.module_utils.raft import crc32c, state, wal
+from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import RaftStateError
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.store import Contents
 
 from tests import material
 from tests.material import large
+
+from . import forge
 
 MB = 1_000_000
 
@@ -81,3 +86,36 @@ def test_the_log_is_not_copied() -> None:
     tracemalloc.stop()
     assert read.log.entries
     assert most < MB
+
+
+def framed(records: int, kind: int, content: Callable[[int], bytes]) -> dict[str, bytes]:
+    """A log of an owner and this many records."""
+    log = forge.Wal().cut(0).save((forge.SNAPSHOT, forge.mark(0, 0)))
+    out, crc = [log.files[log.name]], log.crc
+    for number in range(records):
+        data = content(number)
+        crc = crc32c.update(crc, data)
+        out.append(forge.frame(forge.message((1, kind), (2, crc), (3, data))))
+    return {log.name: b"".join(out)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        # Each drops the one before; one of many drops all before it; marks alone; one field said again and again.
+        (forge.ENTRY, lambda number: forge.entry(2, 1)),
+        (forge.ENTRY, lambda number: forge.entry(2, 1 + number % 1000)),
+        (forge.SNAPSHOT, lambda number: forge.mark(2, number + 1)),
+        (forge.SNAPSHOT, lambda number: forge.mark(2, number + 1, tuple(range(30)))),
+        (forge.STATE, lambda number: forge.state(2, 0)),
+    ],
+)
+def test_odd_logs_take_linear_time_too(kind: int, content: Callable[[int], bytes]) -> None:
+    def took(records: int) -> float:
+        files = framed(records, kind, content)
+        before = time.process_time()
+        with suppress(RaftStateError):
+            wal.read_log(files)
+        return time.process_time() - before
+
+    assert min(took(16_000) for _ in "12") < 16 * max(min(took(2_000) for _ in "12"), 0.005)
