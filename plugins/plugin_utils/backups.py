@@ -52,14 +52,23 @@ def prepare(folder: str) -> None:
             f"swarm_backup_dir is {folder!r}: it takes an absolute path on the controller. Set it, or "
             "swarm_controller_dir, in which archives then lie under backups/.")
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        os.chmod(folder, 0o700)
+        _make(folder)
         handle, probe = tempfile.mkstemp(prefix=DRAFT, dir=folder)
         os.close(handle)
         os.unlink(probe)
     except OSError as error:
         raise AnsibleActionFail(f"swarm_backup_dir {folder} cannot be written to ({error.strerror}): a backup would "
                                 "have no place.") from None
+
+
+def _make(folder: str) -> None:
+    """Make the folder and those above it, for the owner alone. One that is there is somebody's, and stays as it is."""
+    missing = []
+    while not os.path.exists(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for path in reversed(missing):
+        os.mkdir(path, 0o700)
 
 
 def receive(

@@ -57,9 +57,19 @@ def test_prepare_makes_it_for_the_owner_alone(folder: Path) -> None:
     backups.prepare(str(folder))
     backups.prepare(str(folder))
     assert (mode(folder), list(folder.iterdir())) == (0o700, [])
+
+
+def test_a_folder_that_is_there_stays_as_it_is(folder: Path) -> None:
+    """It may be shared with others on purpose: the archives in it are 0600 all the same."""
+    folder.mkdir(parents=True)
     folder.chmod(0o755)
     backups.prepare(str(folder))
-    assert mode(folder) == 0o700
+    assert mode(folder) == 0o755
+
+
+def test_folders_above_it_are_for_the_owner_alone_too(tmp_path: Path) -> None:
+    backups.prepare(str(tmp_path / "swarm" / "backups"))
+    assert (mode(tmp_path / "swarm"), mode(tmp_path / "swarm" / "backups")) == (0o700, 0o700)
 
 
 @pytest.mark.parametrize("name", ["", "backups", "./backups", "~/backups"])
