@@ -376,10 +376,14 @@ def _load(certificate: Certificate) -> Any:
 
 
 def _signed(certificate: Certificate, issuer: Certificate) -> bool:
-    """Whether the issuer's key made the signature of this certificate."""
+    """Whether the issuer's key made the signature of this certificate, and it names the issuer, byte for byte, as the
+    engine wants it.
+    """
     modules = _cryptography()
     loaded, signer = _load(certificate), _load(issuer)
     if loaded is None or signer is None or loaded.signature_hash_algorithm is None:
+        return False
+    if loaded.issuer.public_bytes() != signer.subject.public_bytes():
         return False
     public, checksum = signer.public_key(), loaded.signature_hash_algorithm
     try:

@@ -117,6 +117,14 @@ class TestCertificate:
         with pytest.raises(CorruptStateError, match="the signature of a root is wrong"):
             keys.prove_chain(own, [bad], "crt")
 
+    @pytest.mark.parametrize("subject", ["swarm-cb", "Swarm-ca", ""])
+    def test_a_root_of_another_name(self, subject: str) -> None:
+        """The key alone is not enough: an engine looks for the issuer by its name, too."""
+        renamed = manager.issue({"CN": subject} if subject else {}, "root", {"CN": "swarm-ca"}, "root")
+        own = certificate.parse_certificates(manager.CERTIFICATE, "crt")
+        with pytest.raises(CorruptStateError, match="not issued by a trusted root"):
+            keys.prove_chain(own, certificate.parse_certificates(renamed, "ca"), "crt")
+
     def test_a_root_that_another_ca_issued(self) -> None:
         """`docker swarm ca --ca-cert` takes a company's intermediate."""
         crossed = manager.issue({"CN": "swarm-ca-2"}, "new-root", {"CN": "company"}, "company")
