@@ -36,6 +36,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import (
     WrongKeyError,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.store import Contents
+from ansible_collections.quorum.swarm.plugins.module_utils.services import settle
 
 MANIFEST = "manifest.json"
 STATE = "swarm"
@@ -154,15 +155,6 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes | None, mode: int) -> N
     else:
         entry.size = len(content)
         tar.addfile(entry, io.BytesIO(content))
-
-
-def settle(folder: str) -> None:
-    """Have the names in a folder on disk, too."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read(path: str) -> Archive:

@@ -11,7 +11,9 @@ Decides nothing, and knows nothing of swarms.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -29,6 +31,7 @@ UNITS = ("docker.socket", UNIT)
 """The socket activates the service: while Docker is to stay stopped, both are."""
 OWN_DIRECTORY = os.path.dirname(host.PENDING_RESTART)
 """Where the collection keeps what it knows on a node."""
+DEFAULT_ROOT = "/var/lib/docker"
 TRIAL_SECONDS = 20
 NOBODY = 65534
 """A user who may not start an engine."""
@@ -64,6 +67,24 @@ def process(pid: int) -> Process | None:
         return None
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     return Process(argv, time.time() - age)
+
+
+def root_dir(answered: str = "") -> str:
+    """The engine's ``DockerRootDir``, also where it does not run: as its command line or its configuration has it.
+
+    :param answered: what the engine itself said, where it could be asked.
+    """
+    if answered:
+        return answered
+    _status, text = host.run(["systemctl", "show", UNIT, "--property=ExecStart", "--value"])
+    found = re.search(r"argv\[\]=([^;]*)", text)
+    command = daemon.CommandLine.of(found.group(1).split() if found else ())
+    flag = re.search(r"--data-root[= ](\S+)", " ".join(command.flags))
+    if flag:
+        return flag.group(1)
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return str(json.loads(read(command.config_file)).get("data-root") or DEFAULT_ROOT)
+    return DEFAULT_ROOT
 
 
 def try_config(command: daemon.CommandLine, text: str) -> str | None:
@@ -171,7 +192,7 @@ def write(path: str, text: str, mode: int = 0o644) -> None:
     except BaseException:
         os.unlink(draft)
         raise
-    _settle(folder)
+    settle(folder)
 
 
 def keep(path: str, name: str) -> str:
@@ -181,7 +202,7 @@ def keep(path: str, name: str) -> str:
     shutil.copy2(path, copy)
     with open(copy, "rb") as stream:
         os.fsync(stream.fileno())
-    _settle(OWN_DIRECTORY)
+    settle(OWN_DIRECTORY)
     return copy
 
 
@@ -190,14 +211,14 @@ def put_back(copy: str, path: str) -> None:
     draft = path + ".old"
     shutil.copy2(copy, draft)
     os.rename(draft, path)
-    _settle(os.path.dirname(path))
+    settle(os.path.dirname(path))
 
 
 def remove(path: str) -> None:
     """Remove a file, if it is there."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-        _settle(os.path.dirname(path))
+        settle(os.path.dirname(path))
 
 
 def listens(path: str) -> bool:
@@ -231,7 +252,7 @@ def speaks_tls(address: str, seconds: float = 3.0) -> bool:
         return False
 
 
-def _settle(folder: str) -> None:
+def settle(folder: str) -> None:
     """Have the names in a folder on disk, too."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

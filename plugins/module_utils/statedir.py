@@ -2,23 +2,26 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A swarm's state directory, below the engine's ``DockerRootDir``: what lies there, and cold copies of it.
+"""A swarm's state directory, below the engine's ``DockerRootDir``: what lies there, cold copies of it, and its
+replacement by another state.
 
-Never changes anything in it. With archive.py the only file that touches the directory. Its layout:
-docs/engine-behaviour.md.
+With archive.py the only file that touches the directory. What was there is moved aside whole, never deleted. Its
+layout: docs/engine-behaviour.md.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
-from ansible_collections.quorum.swarm.plugins.module_utils.raft import certificate
+from ansible_collections.quorum.swarm.plugins.module_utils.raft import certificate, keys, state
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import RaftStateError
+from ansible_collections.quorum.swarm.plugins.module_utils.services import settle
 
 
 def directory(root_dir: str) -> str:
@@ -47,6 +50,24 @@ def holds_raft_log(root_dir: str) -> bool:
             return any(entry.name.endswith(".wal") for entry in entries)
     except FileNotFoundError:
         return False
+
+
+def known_managers(root_dir: str) -> list[tuple[str, str]]:
+    """(node ID, raft address) of the managers that this node would contact when it starts; empty where unknown."""
+    try:
+        with open(os.path.join(directory(root_dir), state.KNOWN_MANAGERS), "rb") as stream:
+            return [(str(one["node_id"]), str(one["addr"])) for one in json.load(stream)]
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
+
+
+def is_locked(root_dir: str) -> bool | None:
+    """Whether the node's key is sealed with an unlock key; None where there is none that can be read."""
+    try:
+        with open(os.path.join(directory(root_dir), state.NODE_KEY), "rb") as stream:
+            return keys.parse_node_key(stream.read(), state.NODE_KEY).locked
+    except (OSError, RaftStateError):
+        return None
 
 
 NEXT_SEGMENT = os.path.join("raft", "wal-v3-encrypted", "0.tmp")
@@ -140,3 +161,105 @@ def remove(folder: str) -> None:
     """Remove a copy of ours, if it is there."""
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(folder)
+
+
+# --- replacing the directory: only while the engine stands still -----------------------------------------------------
+
+
+def _draft(root_dir: str) -> str:
+    """Where a state is put together, beside the directory, so that it takes its place in one step."""
+    return os.path.join(root_dir, ".quorum.swarm-new")
+
+
+def exists(root_dir: str) -> bool:
+    """Whether there is a state directory, be it empty."""
+    return os.path.isdir(directory(root_dir))
+
+
+def move(source: str, target: str) -> None:
+    """Move a whole directory, in one step where both are on one file system.
+
+    Else it is copied first, and gets its name when it is whole; a copy that was broken off is made again.
+
+    :raises OSError: it cannot be moved; ``source`` is as it was.
+    """
+    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        part = target + ".part"
+        remove(part)
+        shutil.copytree(source, part, symlinks=True)
+        os.sync()
+        os.rename(part, target)
+        settle(os.path.dirname(target))
+        shutil.rmtree(source)
+    settle(os.path.dirname(target))
+    settle(os.path.dirname(source))
+
+
+def place(root_dir: str, files: Mapping[str, bytes], modes: Mapping[str, int]) -> None:
+    """Make ``files`` the state directory, which must not be there, whole or not at all.
+
+    :param files: content by path in it.
+    :raises OSError: it cannot be written; there is no state directory then.
+    """
+    draft = _draft(root_dir)
+    remove(draft)
+    os.mkdir(draft, 0o700)
+    for name in sorted(files):
+        path = os.path.join(draft, name)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        _write(path, files[name], modes.get(name, 0o600))
+    for folder, _folders, _names in os.walk(draft):
+        settle(folder)
+    os.rename(draft, directory(root_dir))
+    settle(root_dir)
+
+
+def discard(root_dir: str) -> None:
+    """Remove a state that ``place`` put there, or was about to: a copy of ours."""
+    remove(_draft(root_dir))
+    remove(directory(root_dir))
+
+
+def point_at(root_dir: str, managers: Sequence[tuple[str, str]]) -> None:
+    """Have this node contact these managers, and only these, when it starts.
+
+    :param managers: (node ID, raft address).
+    """
+    path = os.path.join(directory(root_dir), state.KNOWN_MANAGERS)
+    text = json.dumps([{"node_id": node, "addr": addr} for node, addr in managers])
+    draft = path + ".new"
+    _write(draft, text.encode(), 0o600)
+    os.rename(draft, path)
+    settle(os.path.dirname(path))
+
+
+def without_log(root_dir: str, target: str) -> None:
+    """Move the raft log of a manager away, so that it takes that of the swarm when it starts.
+
+    :raises OSError: it cannot be moved.
+    """
+    log = os.path.join(directory(root_dir), "raft")
+    if os.path.isdir(log):
+        move(log, target)
+
+
+def _write(path: str, content: bytes, mode: int) -> None:
+    """Write a file and have it on the disk; sparse, where there is nothing but zeros."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as stream:
+        os.fchmod(stream.fileno(), mode)
+        for at in range(0, len(content), BLOCK):
+            block = content[at:at + BLOCK]
+            if block.strip(b"\0"):
+                stream.seek(at)
+                stream.write(block)
+        stream.truncate(len(content))
+        stream.flush()
+        os.fsync(stream.fileno())

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.quorum.swarm.plugins.module_utils import archive
+from ansible_collections.quorum.swarm.plugins.module_utils import archive, services
 from ansible_collections.quorum.swarm.plugins.module_utils.core import retention
 
 DRAFT = ".arriving-"
@@ -106,7 +106,7 @@ def receive(
             unopened = "it is autolocked, and none of the kept unlock keys opens it"
         path = os.path.join(folder, name)
         os.rename(draft, path)
-        archive.settle(folder)
+        services.settle(folder)
         return Arrived(path, opened.size, unopened)
     except archive.BadArchive as error:
         raise AnsibleActionFail(f"The archive is not kept: {str(error).replace(draft, name)}") from None

@@ -17,7 +17,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -196,6 +196,37 @@ def open_node_key(key: NodeKey, certificate: Certificate, unlock_key: str | None
     return OpenedKey(data_keys, private)
 
 
+def opened_file(key: NodeKey, opened: OpenedKey) -> bytes:
+    """The node key file as it is without autolock, so that an engine starts from it without being unlocked.
+
+    Its `kek-version` is 0: with the old number the manager dies when it locks itself again ("candidate KEK has the same
+    version as the current KEK"; seen on Docker 26.1, docs/engine-behaviour.md).
+
+    Args:
+        key: the key file, locked or not.
+        opened: what `open_node_key` made of it.
+    """
+    headers = {"kek-version": "0", "raft-dek": _in_clear(opened.data_keys[0])}
+    if len(opened.data_keys) > 1:
+        headers["raft-dek-pending"] = _in_clear(opened.data_keys[1])
+    if key.needs_rotation:
+        headers["raft-dek-needs-rotation"] = "true"
+    return _pem("PRIVATE KEY", headers, opened.tls_key)
+
+
+def _in_clear(data_key: bytes) -> str:
+    """A data key as it stands in a file in clear: a MaybeEncryptedRecord whose algorithm, none, is left out."""
+    return base64.b64encode(b"\x12" + bytes([len(data_key)]) + data_key).decode()
+
+
+def _pem(kind: str, headers: Mapping[str, str], content: bytes) -> bytes:
+    """One PEM block (RFC 1421), as Go writes it: headers, an empty line, the content."""
+    body = base64.b64encode(content).decode()
+    lines = "\n".join(body[at:at + 64] for at in range(0, len(body), 64))
+    told = "".join(f"{name}: {headers[name]}\n" for name in headers)
+    return f"-----BEGIN {kind}-----\n{told}\n{lines}\n-----END {kind}-----\n".encode()
+
+
 def unseal(record: memoryview, keys: Sequence[bytes], where: str) -> bytes:
     """Open a MaybeEncryptedRecord with the first of these keys that fits.
 
@@ -337,10 +368,7 @@ def _tls_key(key: NodeKey, kek: bytes | None, where: str) -> Any:
 
 def _old_pem(block: PemBlock) -> bytes:
     """A locked key as OpenSSL wrote it before PKCS#8, without swarmkit's headers, which the library does not know."""
-    headers = "".join(f"{name}: {block.headers.get(name, '')}\n" for name in ("Proc-Type", "DEK-Info"))
-    body = base64.b64encode(block.content).decode()
-    lines = "\n".join(body[at:at + 64] for at in range(0, len(body), 64))
-    return f"-----BEGIN {block.type}-----\n{headers}\n{lines}\n-----END {block.type}-----\n".encode()
+    return _pem(block.type, {name: block.headers.get(name, "") for name in ("Proc-Type", "DEK-Info")}, block.content)
 
 
 def _check_iterations(pkcs8: bytes, where: str) -> None:

@@ -1,0 +1,359 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one safe way to make a swarm of one manager out of a manager's state: restore, drill and recovery go through it.
+
+Docker's own ``swarm init --force-new-cluster`` fails on an autolocked swarm and makes it worse, loses an address pool,
+and overwrites the swarm's settings (docs/engine-behaviour.md). This does instead, with a journal on the disk before each
+step: stop the engine; move aside what lies there; put the state in place, without docker-state.json and with its node
+key opened; start the engine, which is in no swarm then; force the new swarm through the API with the addresses of
+before; see that it is the same swarm and node, and that it has locked itself again; restart the engine, which would
+force a new swarm once more whenever its swarm part restarts.
+
+Killed before the force was seen to work, the next run begins anew from the state that it is handed, and what it moved
+aside stays there. Killed after it, the next run goes on from there.
+
+Drives the daemon that it is handed, and statedir.py. Decides nothing about whether it may be done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime, timezone
+from typing import Any, Protocol
+
+from ansible_collections.quorum.swarm.plugins.module_utils import services, statedir, stopped
+from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine, EngineError, Timeout, wait_until
+from ansible_collections.quorum.swarm.plugins.module_utils.raft import keys
+from ansible_collections.quorum.swarm.plugins.module_utils.raft import state as states
+
+JOURNAL = os.path.join(services.OWN_DIRECTORY, "reinit.json")
+"""Where the host's journal lies. 0600; it holds no key."""
+ASIDE = os.path.join(services.OWN_DIRECTORY, "aside")
+"""0700. What was moved out of the way, one folder each; nothing here is ever removed by the collection."""
+
+BEGUN, ASIDE_MOVED, PLACED, FORCING, FORCED, RESTARTED, FINISHED = STEPS = (
+    "begun", "aside", "placed", "forcing", "forced", "restarted", "finished")
+"""The last thing that is known to be done; ``forcing``: the call was about to be made, and may have been."""
+
+
+class Failed(Exception):
+    """It did not come about. One sentence with the engine's words; what is true of the host then is the caller's to
+    say.
+    """
+
+
+class Daemon(Protocol):
+    """An engine that can be stopped and started: the host's own, or an isolated one."""
+
+    @property
+    def root_dir(self) -> str:
+        """Its ``DockerRootDir``."""
+
+    @property
+    def engine(self) -> Engine:
+        """Its API."""
+
+    def stop(self) -> str:
+        """Stop it, and whatever would start it. Returns why it does not stand still; empty: it does."""
+
+    def start(self) -> str:
+        """Start it. Returns why it does not run, in its own words; empty: it does."""
+
+
+@dataclass(frozen=True)
+class HostDaemon:
+    """The engine of this host, as systemd runs it."""
+
+    root_dir: str
+    engine: Engine
+    seconds: float = 120.0
+    """For each stop and start."""
+
+    def stop(self) -> str:
+        """Stop ``docker.service`` and the socket that would start it."""
+        return services.stop_engine(self.seconds)
+
+    def start(self) -> str:
+        """Start both."""
+        return services.start_stopped_engine(self.seconds)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A manager's whole state as it lay there, locked where it was, and how the manager took part in its swarm."""
+
+    files: Mapping[str, bytes] = field(repr=False)
+    modes: Mapping[str, int] = field(repr=False)
+    swarm_id: str
+    node_id: str
+    listen_addr: str
+    advertise_addr: str
+    data_path_addr: str
+    autolock: bool
+    key_file: bytes = field(repr=False)
+    """The node's key file, opened."""
+
+    @classmethod
+    def of(cls, files: Mapping[str, bytes], modes: Mapping[str, int], unlock_key: str, autolock: bool) -> Source:
+        """From the files of a state directory.
+
+        :param unlock_key: needed where the state is locked.
+        :param autolock: whether the swarm has it on.
+        :raises RaftStateError: no engine would start from it, or the key is wrong.
+        """
+        found = states.read_state(files)
+        opened = states.prove_keys(found, unlock_key or None)
+        settings = found.settings
+        address = found.log.owner.address
+        return cls(
+            files, modes, found.certificate.swarm, found.certificate.node,
+            settings.listen_addr if settings else address,
+            settings.advertise_addr if settings else address,
+            settings.data_path_addr if settings else "",
+            autolock or found.node_key.locked, keys.opened_file(found.node_key, opened),
+        )
+
+    def placed(self) -> dict[str, bytes]:
+        """What is put in place of it: with the key opened, and without what would have the engine start as a member."""
+        files = {path: content for path, content in self.files.items() if path != states.ENGINE_SETTINGS}
+        files[states.NODE_KEY] = self.key_file
+        return files
+
+    def body(self) -> dict[str, Any]:
+        """The body of ``POST /swarm/init``.
+
+        Pool, subnet size and data path port are left out: what is left out is kept (seen on Docker 26.1).
+        """
+        return {
+            "ListenAddr": self.listen_addr,
+            "AdvertiseAddr": self.advertise_addr,
+            "DataPathAddr": self.data_path_addr,
+            "ForceNewCluster": True,
+            "Spec": {"EncryptionConfig": {"AutoLockManagers": self.autolock}},
+        }
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known on the host of one reinit."""
+
+    what: str
+    """``restore``, ``recover`` or ``drill``."""
+    swarm_id: str
+    node_id: str
+    archive: str = ""
+    """SHA-256 of the archive that the state is from."""
+    step: str = BEGUN
+    aside: str = ""
+    """Where the state of before is, or will be in a moment, where there was one."""
+    ran: bool = True
+    """Whether the engine ran before."""
+    opened: bool = False
+    """Whether the node key was locked, and lay in clear on the disk for a while."""
+    rotated: bool = False
+    """Whether the unlock key was changed afterwards."""
+    started_at: str = ""
+    finished_at: str = ""
+
+    def reached(self, step: str) -> bool:
+        """Whether this step is behind."""
+        return STEPS.index(self.step) >= STEPS.index(step)
+
+
+class Journal:
+    """The one file in which a host remembers its last reinit."""
+
+    def __init__(self, path: str = JOURNAL) -> None:
+        self.path = path
+
+    def read(self) -> Entry | None:
+        """The last one; None where there was none.
+
+        :raises Failed: it is there and cannot be read.
+        """
+        try:
+            text = services.read(self.path)
+            if not text:
+                return None
+            data = json.loads(text)
+            known = {item.name for item in fields(Entry)}
+            entry = Entry(**{name: value for name, value in data.items() if name in known})
+            STEPS.index(entry.step)
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise Failed(f"The journal {self.path} cannot be read ({error}). Look at it, and move it away.") from None
+        return entry
+
+    def write(self, entry: Entry) -> Entry:
+        """Have it on the disk, whole."""
+        os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+        services.write(self.path, json.dumps(asdict(entry)) + "\n", 0o600)
+        return entry
+
+
+@dataclass
+class Reinit:
+    """One reinit, from its beginning or from where the last run was broken off."""
+
+    daemon: Daemon
+    journal: Journal
+    source: Source
+    unlock_key: str = field(repr=False)
+    seconds: float = 120.0
+    """For the swarm to have a leader, and again for the manager to be back after the restart."""
+    clock: Callable[[], float] = time.monotonic
+    phases: dict[str, float] = field(default_factory=dict)
+    """Seconds by phase."""
+
+    def run(self, entry: Entry) -> Entry:
+        """Do what is left of it.
+
+        :param entry: a new one, or the journal's.
+        :raises Failed: it did not come about. ``undo`` brings back what was there, unless ``forced`` is behind.
+        """
+        if not entry.reached(FORCED):
+            entry = self._bring_up(entry)
+        if not entry.reached(RESTARTED):
+            entry = self._restart(entry)
+        return self.journal.write(replace(entry, step=FINISHED, finished_at=now()))
+
+    def _bring_up(self, entry: Entry) -> Entry:
+        root_dir = self.daemon.root_dir
+        entry = self.journal.write(replace(entry, opened=self.source.key_file != self.source.files[states.NODE_KEY]))
+        with self._phase("stop"):
+            _done("Docker could not be stopped", self.daemon.stop())
+        try:
+            with self._phase("aside"):
+                if entry.reached(ASIDE_MOVED):
+                    statedir.discard(root_dir)  # what a run that was broken off has put there
+                else:
+                    put_aside(root_dir, entry.aside)
+                entry = self.journal.write(replace(entry, step=ASIDE_MOVED))
+            with self._phase("place"):
+                statedir.place(root_dir, self.source.placed(), self.source.modes)
+                entry = self.journal.write(replace(entry, step=PLACED))
+        except OSError as error:
+            raise Failed(f"{error.filename or root_dir}: {error.strerror}.") from None
+        with self._phase("start"):
+            _done("Docker does not start", self.daemon.start())
+            state = self.daemon.engine.membership()["state"]
+            if state != "inactive":
+                raise Failed(f"Docker should be in no swarm now, and is '{state}'.")
+        entry = self.journal.write(replace(entry, step=FORCING))
+        with self._phase("force"):
+            self._force()
+        return self.journal.write(replace(entry, step=FORCED))
+
+    def _force(self) -> None:
+        engine = self.daemon.engine
+        try:
+            with contextlib.suppress(Timeout):  # whether it worked is seen below
+                engine.init(self.source.body())
+        except EngineError as error:
+            raise Failed(f"The engine does not make the swarm of this state: {error.text}") from None
+        ready, seen = wait_until(self._standing, lambda found: found == "", self.seconds)
+        if not ready:
+            raise Failed(f"The swarm is not up {self.seconds:.0f} s after it was forced: {seen}.")
+
+    def _standing(self) -> str:
+        """What is missing until the swarm is up, and is what it was; empty: nothing."""
+        engine, source = self.daemon.engine, self.source
+        try:
+            membership = engine.membership()
+            if membership["state"] != "active" or not membership["control"] or membership["error"]:
+                return f"this manager is '{membership['state']}' ({membership['error'] or 'no reason given'})"
+            swarm, nodes = engine.swarm(), engine.nodes()
+        except EngineError as error:
+            return error.text
+        if (swarm["ID"], membership["node_id"]) != (source.swarm_id, source.node_id):
+            raise Failed(f"The engine made swarm {swarm['ID']} with node {membership['node_id']}, and the state is of "
+                         f"swarm {source.swarm_id} and node {source.node_id}.")
+        voters = [node["ID"] for node in nodes if node.get("ManagerStatus")]
+        if voters != [source.node_id]:
+            return f"its voters are {', '.join(voters) or 'none'}"
+        if bool((swarm["Spec"].get("EncryptionConfig") or {}).get("AutoLockManagers")) != source.autolock:
+            return f"autolock is not {'on' if source.autolock else 'off'}"
+        if source.autolock and not statedir.is_locked(self.daemon.root_dir):
+            return "its key is not locked yet"
+        return ""
+
+    def _restart(self, entry: Entry) -> Entry:
+        """The engine remembers that it forced a new swarm, and would do so again whenever its swarm part restarts by
+        itself (moby, daemon/cluster/noderunner.go: ``n.start(n.config)``): it would throw out every other manager.
+        """
+        with self._phase("restart"):
+            _done("Docker could not be stopped", self.daemon.stop())
+            _done("Docker does not start again", self.daemon.start())
+        with self._phase("return"):
+            words = stopped.come_back(self.daemon.engine, self.unlock_key, self.seconds)
+            if words:
+                raise Failed(f"After its restart this manager is not back in its swarm: {words}.")
+            waited, seen = wait_until(self._standing, lambda found: found == "", self.seconds)
+            if not waited:
+                raise Failed(f"After its restart the swarm is not up: {seen}.")
+        return self.journal.write(replace(entry, step=RESTARTED))
+
+    @contextlib.contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        stopped.step(name)
+        begun = self.clock()
+        try:
+            yield
+        finally:
+            self.phases[name] = round(self.phases.get(name, 0.0) + self.clock() - begun, 3)
+
+
+def undo(daemon: Daemon, journal: Journal, entry: Entry) -> str:
+    """Put back what was there before, as long as the force was not seen to work.
+
+    :returns: why it could not be; empty: the host is as it was found.
+    """
+    words = daemon.stop()
+    if words:
+        return words
+    try:
+        if entry.reached(ASIDE_MOVED):
+            statedir.discard(daemon.root_dir)
+        if os.path.isdir(entry.aside):
+            statedir.move(entry.aside, statedir.directory(daemon.root_dir))
+            os.rmdir(os.path.dirname(entry.aside))
+        services.remove(journal.path)
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
+    return daemon.start() if entry.ran else ""
+
+
+def put_aside(root_dir: str, target: str) -> None:
+    """Move the state directory aside, or go on with that.
+
+    :raises OSError: it cannot be moved.
+    """
+    if not os.path.isdir(target):
+        if statedir.exists(root_dir):
+            statedir.move(statedir.directory(root_dir), target)
+    elif statedir.exists(root_dir):
+        # It was copied whole to another disk, and the run ended before the original was gone.
+        statedir.remove(statedir.directory(root_dir))
+
+
+def place_aside(what: str, moment: datetime | None = None) -> str:
+    """Where a state directory is moved aside to: a folder of its own, which says when and why."""
+    stamp = (moment or datetime.now(timezone.utc)).strftime("%Y%m%dT%H%M%SZ")
+    return os.path.join(ASIDE, f"{stamp}-{what}", "swarm")
+
+
+def now() -> str:
+    """ISO 8601, UTC."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _done(what: str, words: str) -> None:
+    """:raises Failed: there are words that say why not."""
+    if words:
+        raise Failed(f"{what}: {words.rstrip('.')}.")

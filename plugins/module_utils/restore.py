@@ -1,0 +1,285 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Brings a swarm back from a proven archive, on the host that has the archived manager's address. What ``swarm_restore``
+does.
+
+Drives the engine that it is handed, archive.py and reinit.py. The archive lies below ``/var/lib/quorum.swarm`` until the
+swarm is back.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.quorum.swarm.plugins.module_utils import (
+    archive,
+    host,
+    reinit,
+    services,
+    settings,
+    statedir,
+    stopped,
+)
+from ansible_collections.quorum.swarm.plugins.module_utils.core import lease, manifest
+from ansible_collections.quorum.swarm.plugins.module_utils.core.manifest import Manifest
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Membership
+from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
+    Engine,
+    EngineError,
+    engine_facts,
+    membership_facts,
+    node_facts,
+)
+from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import RaftStateError
+from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refused
+
+WHAT = "restore"
+SPARE = 128 << 20
+"""Bytes that stay free on the disk: the engine allocates a log segment of 64 MB beside the one it has."""
+ALLOW_RUNNING = "swarm_allow_restore_running"
+ALLOW_FOREIGN = "swarm_allow_restore_foreign"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted; the options of ``swarm_restore``."""
+
+    path: str
+    """The archive, on this host."""
+    sha256: str
+    unlock_key: str = field(default="", repr=False)
+    """The one that opens it, where it is autolocked."""
+    allow_running: bool = False
+    """Whether a manager of the same swarm that runs here may be replaced."""
+    allow_foreign: bool = False
+    """Whether a member of another swarm that runs here may be taken out of it."""
+    timeout: float = 120.0
+    """Seconds for each stop and start of Docker, and for the swarm to have a leader."""
+
+
+@dataclass(frozen=True)
+class _Here:
+    """This host before anything is changed."""
+
+    ran: bool
+    """Whether the engine ran."""
+    root_dir: str
+    membership: Membership
+    swarm_id: str
+    """Of the state that lies here; empty: there is none."""
+    role: str
+
+
+def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
+    """Bring the archived manager up as a swarm of one. Returns the module's result.
+
+    Run again after it was broken off, it begins anew or goes on; run again after it ended, it changes nothing.
+
+    :raises Refused: nothing was changed, or what is true of the host now; in one or two sentences.
+    :raises EngineError: the swarm is up, and could not be asked.
+    """
+    with stopped.alone(stopped.OTHERS):
+        opened = _read(request)
+        journal = reinit.Journal()
+        try:
+            entry = journal.read()
+        except reinit.Failed as error:
+            raise Refused(f"Nothing was changed. {error}") from None
+        here = _look(engine)
+        told = opened.manifest
+        mine = entry is not None and (entry.what, entry.archive) == (WHAT, request.sha256)
+        if entry is not None and mine and entry.reached(reinit.FINISHED) and _is_up(here, told):
+            return _finish(engine, journal, entry, told, {}, "", check)
+        resumes = entry is not None and mine and not entry.reached(reinit.FINISHED)
+        if not resumes:
+            _refuse(here, told, request)
+        _need_address(told)
+        source = _source(opened, request)
+        _need_room(here.root_dir, source)
+        if check:
+            return {"changed": True, "msg": f"Docker would be stopped, what lies in {statedir.directory(here.root_dir)} "
+                                            f"moved aside, and swarm {told.swarm_id} be brought up from the archive."}
+        if entry is None or not resumes:
+            entry = reinit.Entry(WHAT, told.swarm_id, told.node_id, request.sha256,
+                                 aside=reinit.place_aside(WHAT), ran=here.ran, started_at=reinit.now())
+        relocked = _exposed(entry)
+        daemon = reinit.HostDaemon(here.root_dir, engine, request.timeout)
+        work = reinit.Reinit(daemon, journal, source, request.unlock_key, request.timeout)
+        try:
+            entry = work.run(entry)
+        except (reinit.Failed, EngineError) as error:
+            raise Refused(_broken_off(daemon, journal, str(error))) from None
+        return _finish(engine, journal, entry, told, work.phases, relocked, check)
+
+
+def _read(request: Request) -> archive.Archive:
+    """The archive, checked file by file; what is in it was proven on the controller, or is in ``_source``."""
+    try:
+        return archive.read(request.path)
+    except archive.BadArchive as error:
+        raise Refused(f"Nothing was changed. {error}") from None
+
+
+def _look(engine: Engine) -> _Here:
+    ran = not host.engine_stopped()
+    info: Mapping[str, Any] = {}
+    if ran:
+        try:
+            info = engine.info()
+        except EngineError:
+            ran = False  # it runs, and does not answer: as good as not
+    root_dir = services.root_dir(engine_facts(info)["root_dir"] if info else "")
+    found = statedir.node_certificate(root_dir)
+    membership = Membership.of(membership_facts(info)) if info else Membership()
+    return _Here(ran, root_dir, membership, found.swarm if found else "", found.role if found else "")
+
+
+def _is_up(here: _Here, told: Manifest) -> bool:
+    """Whether this host is the restored manager, and works."""
+    own = here.membership
+    return ((own.state, own.control, own.error, own.node_id) == ("active", True, "", told.node_id)
+            and here.swarm_id == told.swarm_id)
+
+
+def _refuse(here: _Here, told: Manifest, request: Request) -> None:
+    """:raises Refused: something runs here that a restore would end."""
+    if here.membership.state in ("", "inactive"):
+        return
+    if here.swarm_id == told.swarm_id and not request.allow_running:
+        raise Refused(
+            f"Nothing was changed: a node of swarm {told.swarm_id} runs on this host (state '{here.membership.state}'), "
+            "and what it knows may be newer than the archive. ansible-playbook quorum.swarm.recover brings a swarm back "
+            f"without losing what happened since; to go back to the archive all the same: -e {ALLOW_RUNNING}=true.")
+    if here.swarm_id != told.swarm_id and not request.allow_foreign:
+        raise Refused(
+            f"Nothing was changed: this host belongs to another swarm ({here.swarm_id or 'unknown'}, state "
+            f"'{here.membership.state}'). Take it out of that one first, or -e {ALLOW_FOREIGN}=true moves its state "
+            "aside.")
+
+
+def _need_address(told: Manifest) -> None:
+    """:raises Refused: this host does not have the archived manager's address."""
+    wanted = told.raft_addr.rpartition(":")[0].strip("[]")
+    own = [one["address"] for one in host.addresses()]
+    if wanted not in own:
+        raise Refused(
+            f"Nothing was changed: the archived manager is known to its swarm as {told.raft_addr}, which is in its raft "
+            f"log and cannot be changed yet, and this host has {', '.join(own) or 'no address'}. Give this host the "
+            f"address {wanted}, or restore on the host that has it (swarm_restore_host).")
+
+
+def _source(opened: archive.Archive, request: Request) -> reinit.Source:
+    """:raises Refused: the state cannot be opened, or is not what an engine would start from."""
+    told = opened.manifest
+    try:
+        proof = archive.prove(opened, [request.unlock_key] if request.unlock_key else [])
+        if not proof.keys_proven:
+            raise Refused(f"Nothing was changed: the archive cannot be opened on this host: {proof.unopened}.")
+        modes = {path: one.mode for path, one in told.files.items()}
+        return reinit.Source.of(opened.files, modes, request.unlock_key, told.autolock)
+    except (archive.BadArchive, RaftStateError) as error:
+        raise Refused(f"Nothing was changed. {error}") from None
+
+
+def _need_room(root_dir: str, source: reinit.Source) -> None:
+    """:raises Refused: there is no room for the state."""
+    needed = sum(len(content) for content in source.files.values()) + SPARE
+    there = root_dir
+    while not os.path.exists(there):
+        there = os.path.dirname(there)
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise Refused(f"Nothing was changed: {root_dir} has {free >> 20} MiB free, and the archived state may need "
+                      f"{needed >> 20} MiB. Make room there.")
+
+
+def _exposed(entry: reinit.Entry) -> str:
+    """What is to be said where a run that was broken off has left a key in clear; empty: nothing."""
+    if not entry.opened or not entry.reached(reinit.ASIDE_MOVED) or entry.reached(reinit.FORCED):
+        return ""
+    return (f"A run of {entry.started_at} was broken off here, and left the key of node {entry.node_id} in clear on the "
+            "disk. It is locked again, and the unlock key is changed.")
+
+
+def _broken_off(daemon: reinit.Daemon, journal: reinit.Journal, words: str) -> str:
+    """Take it back where that is possible, and say what is true now."""
+    entry = journal.read()
+    if entry is None:
+        return f"Nothing was changed. {words}"
+    if entry.reached(reinit.FORCED):
+        return f"{words} The swarm was brought up before that; run again, which goes on from there."
+    undone = reinit.undo(daemon, journal, entry)
+    if undone:
+        return (f"{words} What was here before could not be put back by itself ({undone}); it is in "
+                f"{entry.aside}. Run again, which begins anew.")
+    return f"{words} The host is as it was found."
+
+
+def _finish(
+    engine: Engine, journal: reinit.Journal, entry: reinit.Entry, told: Manifest, phases: Mapping[str, float],
+    relocked: str, check: bool,
+) -> dict[str, Any]:
+    """Compare, give back the lease that the archive has in it, change the unlock key; each only if it is still to do."""
+    seconds = dict(phases)
+    changed = bool(phases)
+    if not entry.rotated and not check:
+        begun = time.monotonic()
+        _without_lease(engine)
+        if told.autolock:
+            stopped.step("rotate")
+            try:
+                settings.apply(engine, settings.Wanted({}, unlock_key=True), check=False)
+            except settings.NotDone as error:
+                raise Refused(f"The swarm is back, and {error} Run again.") from None
+        entry = journal.write(replace(entry, rotated=True))
+        changed = True
+        seconds["rotate"] = round(time.monotonic() - begun, 3)
+    begun = time.monotonic()
+    missing, extra = difference(told.objects, engine.objects())
+    seconds["compare"] = round(time.monotonic() - begun, 3)
+    return {
+        "changed": changed,
+        "swarm_id": entry.swarm_id,
+        "node_id": entry.node_id,
+        "nodes": [node_facts(raw) for raw in engine.nodes()],
+        "missing": missing,
+        "extra": extra,
+        "aside": entry.aside if os.path.isdir(entry.aside) else "",
+        "phases": seconds if changed else {},
+        "rotated": entry.rotated and told.autolock,
+        "relocked": relocked,
+        "autolock": told.autolock,
+    }
+
+
+def _without_lease(engine: Engine) -> None:
+    """The archive was taken under the lease of its backup, which nobody holds any more."""
+
+    def without(spec: dict[str, Any]) -> dict[str, Any]:
+        labels = spec.get("Labels") or {}
+        if lease.LABEL in labels:
+            spec["Labels"] = {name: value for name, value in labels.items() if name != lease.LABEL}
+        return spec
+
+    engine.update_swarm(without)
+
+
+def difference(
+    wanted: manifest.Objects, found: manifest.Objects
+) -> tuple[dict[str, list[list[str]]], dict[str, list[list[str]]]]:
+    """What the swarm lacks of the manifest's objects, and what it has beyond them: [ID, name] by kind."""
+    missing, extra = {}, {}
+    for kind in manifest.KINDS:
+        wants, has = {tuple(one) for one in wanted.get(kind, ())}, {tuple(one) for one in found.get(kind, ())}
+        if wants - has:
+            missing[kind] = [list(one) for one in sorted(wants - has)]
+        if has - wants:
+            extra[kind] = [list(one) for one in sorted(has - wants)]
+    return missing, extra
