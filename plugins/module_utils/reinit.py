@@ -4,12 +4,12 @@
 
 """The one safe way to make a swarm of one manager out of a manager's state: restore, drill and recovery go through it.
 
-Docker's own ``swarm init --force-new-cluster`` fails on an autolocked swarm and makes it worse, loses an address pool,
-and overwrites the swarm's settings (docs/engine-behaviour.md). This does instead, with a journal on the disk before each
-step: stop the engine; move aside what lies there; put the state in place, without docker-state.json and with its node
-key opened; start the engine, which is in no swarm then; force the new swarm through the API with the addresses of
-before; see that it is the same swarm and node, and that it has locked itself again; restart the engine, which would
-force a new swarm once more whenever its swarm part restarts.
+Docker's own ``swarm init --force-new-cluster`` fails on an autolocked swarm and makes it worse, and loses an address
+pool (docs/engine-behaviour.md). This does instead, with a journal on the disk before each step: stop the engine; move
+aside what lies there; put the state in place, without docker-state.json and with its node key opened; start the engine,
+which is in no swarm then; force the new swarm through the API with the addresses of before; see that it is the same
+swarm and node, and that it has locked itself again; restart the engine, which would force a new swarm once more
+whenever its swarm part restarts.
 
 Killed before the force was seen to work, the next run begins anew from the state that it is handed, and what it moved
 aside stays there. Killed after it, the next run goes on from there.

@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings a swarm back from a proven archive, on the host that has the archived manager's address. What ``swarm_restore``
-does.
+"""Brings a swarm back from a proven archive, on the host that has the archived manager's address: ``swarm_restore``.
 
-Drives the engine that it is handed, archive.py and reinit.py. The archive lies below ``/var/lib/quorum.swarm`` until the
-swarm is back.
+Drives the engine that it is handed, archive.py and reinit.py. The archive lies below ``/var/lib/quorum.swarm`` until
+the swarm is back.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from typing import Any
 from ansible_collections.quorum.swarm.plugins.module_utils import (
     archive,
     host,
+    receiving,
     reinit,
     services,
     settings,
@@ -52,10 +52,10 @@ class Request:
     """What is wanted; the options of ``swarm_restore``."""
 
     path: str
-    """The archive, on this host."""
+    """The archive, on this host; it is removed when it is not needed any more."""
     sha256: str
-    unlock_key: str = field(default="", repr=False)
-    """The one that opens it, where it is autolocked."""
+    unlock_keys: tuple[str, ...] = field(default=(), repr=False)
+    """Those that may open it, where it is autolocked; the most likely first."""
     allow_running: bool = False
     """Whether a manager of the same swarm that runs here may be replaced."""
     allow_foreign: bool = False
@@ -96,27 +96,27 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
         told = opened.manifest
         mine = entry is not None and (entry.what, entry.archive) == (WHAT, request.sha256)
         if entry is not None and mine and entry.reached(reinit.FINISHED) and _is_up(here, told):
-            return _finish(engine, journal, entry, told, {}, "", check)
+            return _finish(engine, journal, entry, told, {}, "", check, request.path)
         resumes = entry is not None and mine and not entry.reached(reinit.FINISHED)
         if not resumes:
             _refuse(here, told, request)
         _need_address(told)
-        source = _source(opened, request)
+        source, key = _source(opened, request)
         _need_room(here.root_dir, source)
         if check:
-            return {"changed": True, "msg": f"Docker would be stopped, what lies in {statedir.directory(here.root_dir)} "
-                                            f"moved aside, and swarm {told.swarm_id} be brought up from the archive."}
+            return {"changed": True, "msg": f"Docker would be stopped, {statedir.directory(here.root_dir)} moved aside, "
+                                            f"and swarm {told.swarm_id} be brought up from the archive."}
         if entry is None or not resumes:
             entry = reinit.Entry(WHAT, told.swarm_id, told.node_id, request.sha256,
                                  aside=reinit.place_aside(WHAT), ran=here.ran, started_at=reinit.now())
         relocked = _exposed(entry)
         daemon = reinit.HostDaemon(here.root_dir, engine, request.timeout)
-        work = reinit.Reinit(daemon, journal, source, request.unlock_key, request.timeout)
+        work = reinit.Reinit(daemon, journal, source, key, request.timeout)
         try:
             entry = work.run(entry)
         except (reinit.Failed, EngineError) as error:
             raise Refused(_broken_off(daemon, journal, str(error))) from None
-        return _finish(engine, journal, entry, told, work.phases, relocked, check)
+        return _finish(engine, journal, entry, told, work.phases, relocked, check, request.path)
 
 
 def _read(request: Request) -> archive.Archive:
@@ -154,9 +154,10 @@ def _refuse(here: _Here, told: Manifest, request: Request) -> None:
         return
     if here.swarm_id == told.swarm_id and not request.allow_running:
         raise Refused(
-            f"Nothing was changed: a node of swarm {told.swarm_id} runs on this host (state '{here.membership.state}'), "
-            "and what it knows may be newer than the archive. ansible-playbook quorum.swarm.recover brings a swarm back "
-            f"without losing what happened since; to go back to the archive all the same: -e {ALLOW_RUNNING}=true.")
+            f"Nothing was changed: a node of swarm {told.swarm_id} runs on this host (state "
+            f"'{here.membership.state}'), and what it knows may be newer than the archive. "
+            "ansible-playbook quorum.swarm.recover brings a swarm back without losing what happened since; to go back "
+            f"to the archive all the same: -e {ALLOW_RUNNING}=true.")
     if here.swarm_id != told.swarm_id and not request.allow_foreign:
         raise Refused(
             f"Nothing was changed: this host belongs to another swarm ({here.swarm_id or 'unknown'}, state "
@@ -170,22 +171,33 @@ def _need_address(told: Manifest) -> None:
     own = [one["address"] for one in host.addresses()]
     if wanted not in own:
         raise Refused(
-            f"Nothing was changed: the archived manager is known to its swarm as {told.raft_addr}, which is in its raft "
-            f"log and cannot be changed yet, and this host has {', '.join(own) or 'no address'}. Give this host the "
-            f"address {wanted}, or restore on the host that has it (swarm_restore_host).")
+            f"Nothing was changed: the archived manager is known to its swarm as {told.raft_addr}, which is in its "
+            f"raft log and cannot be changed yet, and this host has {', '.join(own) or 'no address'}. Give this host "
+            f"the address {wanted}, or restore on the host that has it (swarm_restore_host).")
 
 
-def _source(opened: archive.Archive, request: Request) -> reinit.Source:
-    """:raises Refused: the state cannot be opened, or is not what an engine would start from."""
+def _source(opened: archive.Archive, request: Request) -> tuple[reinit.Source, str]:
+    """The state, and the key that opens it; empty where none is needed.
+
+    :raises Refused: it cannot be opened, or is not what an engine would start from.
+    """
     told = opened.manifest
+    modes = {path: one.mode for path, one in told.files.items()}
+    keys = list(request.unlock_keys) if told.autolock else [""]
+    wrong = f"{request.path} is autolocked, and no unlock key was given."
     try:
-        proof = archive.prove(opened, [request.unlock_key] if request.unlock_key else [])
-        if not proof.keys_proven:
-            raise Refused(f"Nothing was changed: the archive cannot be opened on this host: {proof.unopened}.")
-        modes = {path: one.mode for path, one in told.files.items()}
-        return reinit.Source.of(opened.files, modes, request.unlock_key, told.autolock)
+        for key in keys:
+            try:
+                proof = archive.prove(opened, [key] if key else [])
+            except archive.KeyNeeded as error:
+                wrong = str(error)
+                continue
+            if not proof.keys_proven:
+                raise Refused(f"Nothing was changed: the archive cannot be opened on this host: {proof.unopened}.")
+            return reinit.Source.of(opened.files, modes, key, told.autolock), key
     except (archive.BadArchive, RaftStateError) as error:
         raise Refused(f"Nothing was changed. {error}") from None
+    raise Refused(f"Nothing was changed. {wrong}")
 
 
 def _need_room(root_dir: str, source: reinit.Source) -> None:
@@ -204,8 +216,8 @@ def _exposed(entry: reinit.Entry) -> str:
     """What is to be said where a run that was broken off has left a key in clear; empty: nothing."""
     if not entry.opened or not entry.reached(reinit.ASIDE_MOVED) or entry.reached(reinit.FORCED):
         return ""
-    return (f"A run of {entry.started_at} was broken off here, and left the key of node {entry.node_id} in clear on the "
-            "disk. It is locked again, and the unlock key is changed.")
+    return (f"A run of {entry.started_at} was broken off here, and left the key of node {entry.node_id} in clear on "
+            "the disk. It is locked again, and the unlock key is changed.")
 
 
 def _broken_off(daemon: reinit.Daemon, journal: reinit.Journal, words: str) -> str:
@@ -224,9 +236,9 @@ def _broken_off(daemon: reinit.Daemon, journal: reinit.Journal, words: str) -> s
 
 def _finish(
     engine: Engine, journal: reinit.Journal, entry: reinit.Entry, told: Manifest, phases: Mapping[str, float],
-    relocked: str, check: bool,
+    relocked: str, check: bool, path: str,
 ) -> dict[str, Any]:
-    """Compare, give back the lease that the archive has in it, change the unlock key; each only if it is still to do."""
+    """Compare, give back the lease that the archive has in it, change the unlock key; each if it is still to do."""
     seconds = dict(phases)
     changed = bool(phases)
     if not entry.rotated and not check:
@@ -244,6 +256,9 @@ def _finish(
     begun = time.monotonic()
     missing, extra = difference(told.objects, engine.objects())
     seconds["compare"] = round(time.monotonic() - begun, 3)
+    if not check:
+        receiving.drop(os.path.basename(path))
+        receiving.tidy()
     return {
         "changed": changed,
         "swarm_id": entry.swarm_id,
