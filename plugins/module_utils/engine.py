@@ -576,8 +576,12 @@ def service_facts(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def plain_containers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """The names of running containers that no swarm started: they stop with Docker, and nothing moves them."""
-    return sorted((raw.get("Names") or [raw["Id"][:12]])[0].lstrip("/") for raw in rows
-                  if "com.docker.swarm.task.id" not in (raw.get("Labels") or {}))
+    return sorted((raw.get("Names") or [raw["Id"][:12]])[0].lstrip("/") for raw in rows if not is_of_task(raw))
+
+
+def is_of_task(raw: Mapping[str, Any]) -> bool:
+    """Whether a swarm started this container of ``GET /containers/json``."""
+    return "com.docker.swarm.task.id" in (raw.get("Labels") or {})
 
 
 def is_present(raw: Mapping[str, Any]) -> bool:

@@ -9,11 +9,13 @@ Never fails because of the engine: that is a ``problem``. Changes nothing, and d
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils import host, services, statedir
+from ansible_collections.quorum.swarm.plugins.module_utils import host, journal, services, statedir
 from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon, keyring, verdict, view
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     Engine,
@@ -22,6 +24,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     NotManager,
     engine_facts,
     error_of,
+    is_of_task,
     is_present,
     membership_facts,
     node_facts,
@@ -56,6 +59,7 @@ def observe(params: Mapping[str, Any]) -> dict[str, Any]:
         "certificate_expires": "",
         "pending_restart": pending_restart(),
         "auto_upgrades": host.auto_upgrades(),
+        "state": {},
     }
     try:
         _ask(engine, params["gather"], facts)
@@ -64,7 +68,39 @@ def observe(params: Mapping[str, Any]) -> dict[str, Any]:
         facts["detail"] = error.text
         if not facts["engine"]["answers"]:
             facts["engine"]["error"] = error.text
+    if "state" in params["gather"]:
+        facts["state"] = _on_disk(facts["engine"]["root_dir"], _task_containers(engine, facts["engine"]))
     return facts
+
+
+def _on_disk(answered: str, containers: list[str]) -> dict[str, Any]:
+    """``view.LocalState``, by what lies on the disk."""
+    root_dir = services.root_dir(answered)
+    found = statedir.node_certificate(root_dir)
+    there = services.OWN_DIRECTORY
+    while not os.path.exists(there):
+        there = os.path.dirname(there)
+    try:
+        raft_log = statedir.holds_raft_log(root_dir)
+    except OSError:
+        raft_log = False
+    try:
+        last = journal.Journal().read()
+    except journal.Unreadable:
+        last = None
+    return asdict(view.LocalState(
+        root_dir, found.swarm if found else "", found.node if found else "",
+        found.role.removeprefix("swarm-") if found else "", raft_log, tuple(statedir.known_managers(root_dir)),
+        shutil.disk_usage(there).free, tuple(containers), asdict(last) if last else {},
+    ))
+
+
+def _task_containers(engine: Engine, told: Mapping[str, Any]) -> list[str]:
+    """The IDs of running containers that a swarm started; none where the engine does not answer."""
+    try:
+        return sorted(raw["Id"] for raw in engine.containers() if is_of_task(raw)) if told["answers"] else []
+    except EngineError:
+        return []
 
 
 def observe_settled(params: Mapping[str, Any], patience: float) -> dict[str, Any]:

@@ -20,27 +20,27 @@ Drives the daemon that it is handed, and statedir.py. Decides nothing about whet
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import datetime, timezone
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ansible_collections.quorum.swarm.plugins.module_utils import services, statedir, stopped
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine, EngineError, Timeout, wait_until
-from ansible_collections.quorum.swarm.plugins.module_utils.raft import keys
+from ansible_collections.quorum.swarm.plugins.module_utils.journal import (
+    ASIDE_MOVED,
+    FINISHED,
+    FORCED,
+    FORCING,
+    PLACED,
+    RESTARTED,
+    Entry,
+    Journal,
+    now,
+)
+from ansible_collections.quorum.swarm.plugins.module_utils.raft import keys, layout
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import state as states
-
-JOURNAL = os.path.join(services.OWN_DIRECTORY, "reinit.json")
-"""Where the host's journal lies. 0600; it holds no key."""
-ASIDE = os.path.join(services.OWN_DIRECTORY, "aside")
-"""0700. What was moved out of the way, one folder each; nothing here is ever removed by the collection."""
-
-BEGUN, ASIDE_MOVED, PLACED, FORCING, FORCED, RESTARTED, FINISHED = STEPS = (
-    "begun", "aside", "placed", "forcing", "forced", "restarted", "finished")
-"""The last thing that is known to be done; ``forcing``: the call was about to be made, and may have been."""
 
 
 class Failed(Exception):
@@ -122,8 +122,8 @@ class Source:
 
     def placed(self) -> dict[str, bytes]:
         """What is put in place of it: with the key opened, and without what would have the engine start as a member."""
-        files = {path: content for path, content in self.files.items() if path != states.ENGINE_SETTINGS}
-        files[states.NODE_KEY] = self.key_file
+        files = {path: content for path, content in self.files.items() if path != layout.ENGINE_SETTINGS}
+        files[layout.NODE_KEY] = self.key_file
         return files
 
     def body(self) -> dict[str, Any]:
@@ -138,63 +138,6 @@ class Source:
             "ForceNewCluster": True,
             "Spec": {"EncryptionConfig": {"AutoLockManagers": self.autolock}},
         }
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What is known on the host of one reinit."""
-
-    what: str
-    """``restore``, ``recover`` or ``drill``."""
-    swarm_id: str
-    node_id: str
-    archive: str = ""
-    """SHA-256 of the archive that the state is from."""
-    step: str = BEGUN
-    aside: str = ""
-    """Where the state of before is, or will be in a moment, where there was one."""
-    ran: bool = True
-    """Whether the engine ran before."""
-    opened: bool = False
-    """Whether the node key was locked, and lay in clear on the disk for a while."""
-    rotated: bool = False
-    """Whether the unlock key was changed afterwards."""
-    started_at: str = ""
-    finished_at: str = ""
-
-    def reached(self, step: str) -> bool:
-        """Whether this step is behind."""
-        return STEPS.index(self.step) >= STEPS.index(step)
-
-
-class Journal:
-    """The one file in which a host remembers its last reinit."""
-
-    def __init__(self, path: str = JOURNAL) -> None:
-        self.path = path
-
-    def read(self) -> Entry | None:
-        """The last one; None where there was none.
-
-        :raises Failed: it is there and cannot be read.
-        """
-        try:
-            text = services.read(self.path)
-            if not text:
-                return None
-            data = json.loads(text)
-            known = {item.name for item in fields(Entry)}
-            entry = Entry(**{name: value for name, value in data.items() if name in known})
-            STEPS.index(entry.step)
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise Failed(f"The journal {self.path} cannot be read ({error}). Look at it, and move it away.") from None
-        return entry
-
-    def write(self, entry: Entry) -> Entry:
-        """Have it on the disk, whole."""
-        os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
-        services.write(self.path, json.dumps(asdict(entry)) + "\n", 0o600)
-        return entry
 
 
 @dataclass
@@ -225,7 +168,7 @@ class Reinit:
 
     def _bring_up(self, entry: Entry) -> Entry:
         root_dir = self.daemon.root_dir
-        entry = self.journal.write(replace(entry, opened=self.source.key_file != self.source.files[states.NODE_KEY]))
+        entry = self.journal.write(replace(entry, opened=self.source.key_file != self.source.files[layout.NODE_KEY]))
         with self._phase("stop"):
             _done("Docker could not be stopped", self.daemon.stop())
         try:
@@ -340,17 +283,6 @@ def put_aside(root_dir: str, target: str) -> None:
     elif statedir.exists(root_dir):
         # It was copied whole to another disk, and the run ended before the original was gone.
         statedir.remove(statedir.directory(root_dir))
-
-
-def place_aside(what: str, moment: datetime | None = None) -> str:
-    """Where a state directory is moved aside to: a folder of its own, which says when and why."""
-    stamp = (moment or datetime.now(timezone.utc)).strftime("%Y%m%dT%H%M%SZ")
-    return os.path.join(ASIDE, f"{stamp}-{what}", "swarm")
-
-
-def now() -> str:
-    """ISO 8601, UTC."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def _done(what: str, words: str) -> None:

@@ -27,6 +27,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils import (
     statedir,
     stopped,
 )
+from ansible_collections.quorum.swarm.plugins.module_utils import journal as journals
 from ansible_collections.quorum.swarm.plugins.module_utils.core import lease, manifest
 from ansible_collections.quorum.swarm.plugins.module_utils.core.manifest import Manifest
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Membership
@@ -87,28 +88,28 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
     """
     with stopped.alone(stopped.OTHERS):
         opened = _read(request)
-        journal = reinit.Journal()
+        journal = journals.Journal()
         try:
             entry = journal.read()
-        except reinit.Failed as error:
+        except journals.Unreadable as error:
             raise Refused(f"Nothing was changed. {error}") from None
         here = _look(engine)
         told = opened.manifest
         mine = entry is not None and (entry.what, entry.archive) == (WHAT, request.sha256)
-        if entry is not None and mine and entry.reached(reinit.FINISHED) and _is_up(here, told):
+        if entry is not None and mine and entry.reached(journals.FINISHED) and _is_up(here, told):
             return _finish(engine, journal, entry, told, {}, "", check, request.path)
-        resumes = entry is not None and mine and not entry.reached(reinit.FINISHED)
+        resumes = entry is not None and mine and not entry.reached(journals.FINISHED)
         if not resumes:
             _refuse(here, told, request)
         _need_address(told)
         source, key = _source(opened, request)
         _need_room(here.root_dir, source)
         if check:
-            return {"changed": True, "msg": f"Docker would be stopped, {statedir.directory(here.root_dir)} moved aside, "
-                                            f"and swarm {told.swarm_id} be brought up from the archive."}
+            return {"changed": True, "msg": f"Docker would be stopped, {statedir.directory(here.root_dir)} moved "
+                                            f"aside, and swarm {told.swarm_id} be brought up from the archive."}
         if entry is None or not resumes:
-            entry = reinit.Entry(WHAT, told.swarm_id, told.node_id, request.sha256,
-                                 aside=reinit.place_aside(WHAT), ran=here.ran, started_at=reinit.now())
+            entry = journals.Entry(WHAT, told.swarm_id, told.node_id, request.sha256,
+                                 aside=journals.place_aside(WHAT), ran=here.ran, started_at=journals.now())
         relocked = _exposed(entry)
         daemon = reinit.HostDaemon(here.root_dir, engine, request.timeout)
         work = reinit.Reinit(daemon, journal, source, key, request.timeout)
@@ -212,20 +213,20 @@ def _need_room(root_dir: str, source: reinit.Source) -> None:
                       f"{needed >> 20} MiB. Make room there.")
 
 
-def _exposed(entry: reinit.Entry) -> str:
+def _exposed(entry: journals.Entry) -> str:
     """What is to be said where a run that was broken off has left a key in clear; empty: nothing."""
-    if not entry.opened or not entry.reached(reinit.ASIDE_MOVED) or entry.reached(reinit.FORCED):
+    if not entry.opened or not entry.reached(journals.ASIDE_MOVED) or entry.reached(journals.FORCED):
         return ""
     return (f"A run of {entry.started_at} was broken off here, and left the key of node {entry.node_id} in clear on "
             "the disk. It is locked again, and the unlock key is changed.")
 
 
-def _broken_off(daemon: reinit.Daemon, journal: reinit.Journal, words: str) -> str:
+def _broken_off(daemon: reinit.Daemon, journal: journals.Journal, words: str) -> str:
     """Take it back where that is possible, and say what is true now."""
     entry = journal.read()
     if entry is None:
         return f"Nothing was changed. {words}"
-    if entry.reached(reinit.FORCED):
+    if entry.reached(journals.FORCED):
         return f"{words} The swarm was brought up before that; run again, which goes on from there."
     undone = reinit.undo(daemon, journal, entry)
     if undone:
@@ -235,7 +236,7 @@ def _broken_off(daemon: reinit.Daemon, journal: reinit.Journal, words: str) -> s
 
 
 def _finish(
-    engine: Engine, journal: reinit.Journal, entry: reinit.Entry, told: Manifest, phases: Mapping[str, float],
+    engine: Engine, journal: journals.Journal, entry: journals.Entry, told: Manifest, phases: Mapping[str, float],
     relocked: str, check: bool, path: str,
 ) -> dict[str, Any]:
     """Compare, give back the lease that the archive has in it, change the unlock key; each if it is still to do."""

@@ -19,7 +19,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 
-from ansible_collections.quorum.swarm.plugins.module_utils.raft import certificate, keys, state
+from ansible_collections.quorum.swarm.plugins.module_utils.raft import certificate, layout
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import RaftStateError
 from ansible_collections.quorum.swarm.plugins.module_utils.services import settle
 
@@ -34,8 +34,8 @@ def node_certificate(root_dir: str) -> certificate.Certificate | None:
     if not root_dir:
         return None
     try:
-        with open(os.path.join(directory(root_dir), "certificates", "swarm-node.crt"), "rb") as stream:
-            return certificate.node_certificate(stream.read(), "swarm-node.crt")
+        with open(os.path.join(directory(root_dir), layout.NODE_CERTIFICATE), "rb") as stream:
+            return certificate.node_certificate(stream.read(), layout.NODE_CERTIFICATE)
     except (OSError, RaftStateError):
         return None
 
@@ -55,7 +55,7 @@ def holds_raft_log(root_dir: str) -> bool:
 def known_managers(root_dir: str) -> list[tuple[str, str]]:
     """(node ID, raft address) of the managers that this node would contact when it starts; empty where unknown."""
     try:
-        with open(os.path.join(directory(root_dir), state.KNOWN_MANAGERS), "rb") as stream:
+        with open(os.path.join(directory(root_dir), layout.KNOWN_MANAGERS), "rb") as stream:
             return [(str(one["node_id"]), str(one["addr"])) for one in json.load(stream)]
     except (OSError, ValueError, LookupError, TypeError):
         return []
@@ -64,8 +64,8 @@ def known_managers(root_dir: str) -> list[tuple[str, str]]:
 def is_locked(root_dir: str) -> bool | None:
     """Whether the node's key is sealed with an unlock key; None where there is none that can be read."""
     try:
-        with open(os.path.join(directory(root_dir), state.NODE_KEY), "rb") as stream:
-            return keys.parse_node_key(stream.read(), state.NODE_KEY).locked
+        with open(os.path.join(directory(root_dir), layout.NODE_KEY), "rb") as stream:
+            return certificate.parse_pem(stream.read(), layout.NODE_KEY)[0].locked
     except (OSError, RaftStateError):
         return None
 
@@ -230,7 +230,7 @@ def point_at(root_dir: str, managers: Sequence[tuple[str, str]]) -> None:
 
     :param managers: (node ID, raft address).
     """
-    path = os.path.join(directory(root_dir), state.KNOWN_MANAGERS)
+    path = os.path.join(directory(root_dir), layout.KNOWN_MANAGERS)
     text = json.dumps([{"node_id": node, "addr": addr} for node, addr in managers])
     draft = path + ".new"
     _write(draft, text.encode(), 0o600)

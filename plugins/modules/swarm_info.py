@@ -38,9 +38,10 @@ options:
     description:
       - What to ask a manager for. Each is one call to the engine. O(gather=[]) asks only for what every host knows of
         itself.
+      - V(state) asks no manager, but looks at what lies on the host's own disk, also where no engine runs.
     type: list
     elements: str
-    choices: [nodes, swarm, services, tasks]
+    choices: [nodes, swarm, services, tasks, state]
     default: [nodes, swarm]
   patience:
     description:
@@ -178,6 +179,13 @@ facts:
       description: The tasks that run or are wanted to run, without the history. With O(gather=tasks).
       type: list
       elements: dict
+    state:
+      description:
+        - What lies on the host's disk. With O(gather=state), otherwise empty.
+        - The swarm and node of its certificate, its role, whether a manager's log is there, the managers that it would
+          contact, the bytes that are free for the collection's own folder, the IDs of running task containers, and the
+          journal of the last restore (C(reinit)).
+      type: dict
     certificate_expires:
       description: When the certificate of this node ends, ISO 8601, UTC.
       type: str
@@ -205,7 +213,7 @@ def main() -> None:
             gather={
                 "type": "list",
                 "elements": "str",
-                "choices": ["nodes", "swarm", "services", "tasks"],
+                "choices": ["nodes", "swarm", "services", "tasks", "state"],
                 "default": ["nodes", "swarm"],
             },
             patience={"type": "float", "default": 0.0},

@@ -21,8 +21,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils.raft import state
-
 from tests import material
 from tests.material import large
 
@@ -177,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         files = large.grown(capture, size * 1_000_000)
         with tempfile.TemporaryDirectory(prefix="quorum-swarm-") as folder:
             lay_down(files, Path(folder))
-            segments = sum(name.startswith(state.LOG_FOLDER) for name in files)
+            segments = sum(name.startswith(layout.LOG_FOLDER) for name in files)
             del files
             for python in pythons:
                 rows.append((size, segments, measure(python, Path(folder))))

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ansible_collections.quorum.swarm.plugins.module_utils.raft import state
+from ansible_collections.quorum.swarm.plugins.module_utils.raft import layout, state
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import RaftStateError
 
 from tests.lab import Lab, LabError, Node
@@ -30,9 +30,9 @@ TITLE = ("One damaged file in a manager's state directory (engine 26.1, autolock
          "same objects, and *silent* where only a recorded checksum can catch it.")
 COLUMNS = ("mutations", "seen", "harmless", "silent", "of these, by example")
 
-KEY, CERTIFICATE, ROOTS = state.NODE_KEY, state.NODE_CERTIFICATE, state.ROOT_CERTIFICATES
+KEY, CERTIFICATE, ROOTS = layout.NODE_KEY, layout.NODE_CERTIFICATE, layout.ROOT_CERTIFICATES
 LOG, SNAPSHOT, OLD_SNAPSHOT = "log", "newest snapshot", "older snapshot"
-ENGINE, MANAGERS, TASKS = state.ENGINE_SETTINGS, state.KNOWN_MANAGERS, "worker/tasks.db"
+ENGINE, MANAGERS, TASKS = layout.ENGINE_SETTINGS, layout.KNOWN_MANAGERS, "worker/tasks.db"
 FILES = (KEY, CERTIFICATE, ROOTS, LOG, SNAPSHOT, OLD_SNAPSHOT, ENGINE, MANAGERS, TASKS)
 # How many bytes are changed, how many cuts are made. Everything the reader does not read costs an engine's start each.
 FLIPS = {KEY: 150, CERTIFICATE: 100, ROOTS: 100, LOG: 500, SNAPSHOT: 150, OLD_SNAPSHOT: 50, ENGINE: 25, MANAGERS: 25,

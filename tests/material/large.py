@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 
-from ansible_collections.quorum.swarm.plugins.module_utils.raft import crc32c, state, wal
+from ansible_collections.quorum.swarm.plugins.module_utils.raft import crc32c, layout, state, wal
 
 from tests.material import Capture
 
@@ -104,5 +104,5 @@ def grown(capture: Capture, size: int, segment: int = SEGMENT) -> dict[str, byte
             out.record(_ENTRY, _entry(now, index))
             out.record(_STATE, _state(now.term, index))
             if written + len(out.now) >= size and entries is again:
-                return {**files, **{state.LOG_FOLDER + name: bytes(content) for name, content in out.files.items()}}
+                return {**files, **{layout.LOG_FOLDER + name: bytes(content) for name, content in out.files.items()}}
         entries = again

@@ -239,6 +239,37 @@ class Swarm:
 
 
 @dataclass(frozen=True)
+class LocalState:
+    """What lies on a host's disk, whether its engine runs or not (``swarm_info`` with ``gather: [state]``)."""
+
+    root_dir: str = ""
+    """The engine's ``DockerRootDir``."""
+    swarm_id: str = ""
+    """The cluster ID in the node's certificate; empty where there is none."""
+    node_id: str = ""
+    role: str = ""
+    """``manager`` or ``worker``, by the certificate."""
+    raft_log: bool = False
+    """Whether a manager's log lies here."""
+    managers: tuple[tuple[str, str], ...] = ()
+    """(node ID, raft address) of the managers that this node would contact."""
+    free: int = 0
+    """Bytes that are free for the collection's own folder."""
+    containers: tuple[str, ...] = ()
+    """IDs of the containers of tasks that run here."""
+    reinit: Mapping[str, Any] = field(default_factory=dict)
+    """The journal of the last restore or recovery on this host (``reinit.Entry``); empty: there was none."""
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> LocalState:
+        """From the dictionary that ``swarm_info`` returns."""
+        known = _known(cls, data)
+        known["managers"] = tuple((str(p[0]), str(p[1])) for p in known.get("managers", ()))
+        known["containers"] = tuple(str(one) for one in known.get("containers", ()))
+        return cls(**known)
+
+
+@dataclass(frozen=True)
 class HostFacts:
     """All that one host said of itself, and of the swarm where it is a manager."""
 
@@ -267,6 +298,8 @@ class HostFacts:
     """Why Docker waits to be restarted on this host (``/var/lib/quorum.swarm/pending-restart``); empty: it does not."""
     auto_upgrades: bool = False
     """Whether unattended upgrades may upgrade, and so restart, the engine's package."""
+    state: LocalState = field(default_factory=LocalState)
+    """What lies on its disk; empty where that was not asked for."""
     libraries: tuple[str, ...] = ()
     """Of ``docker``, ``nacl`` and ``cryptography``, those that the host's Python finds (the probe only)."""
     blocked: tuple[str, ...] = ()
@@ -283,6 +316,7 @@ class HostFacts:
         known["swarm"] = Swarm.of(data["swarm"]) if data.get("swarm") else None
         known["nodes"] = tuple(Node.of(item) for item in data.get("nodes") or ())
         known["services"] = tuple(Service.of(item) for item in data.get("services") or ())
+        known["state"] = LocalState.of(data.get("state") or {})
         known["tasks"] = tuple(Task.of(item) for item in data.get("tasks") or ())
         known["libraries"] = tuple(data.get("libraries") or ())
         known["blocked"] = tuple(data.get("blocked") or ())

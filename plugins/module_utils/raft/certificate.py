@@ -22,6 +22,8 @@ WORKER = "swarm-worker"
 
 _BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
 _NAME_PARTS = {b"\x55\x04\x03": "node", b"\x55\x04\x0b": "role", b"\x55\x04\x0a": "swarm"}  # CN, OU, O
+LOCKED_KEY = "ENCRYPTED PRIVATE KEY"
+"""The PEM type of a sealed key (PKCS#8); engines before 18.09 wrote another type with the header Proc-Type."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class PemBlock:
     type: str
     headers: dict[str, str] = field(repr=False)
     content: bytes = field(repr=False)
+
+    @property
+    def locked(self) -> bool:
+        """Whether it is a key that is sealed with another one."""
+        return self.type == LOCKED_KEY or "Proc-Type" in self.headers
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import der, wire
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.certificate import (
+    LOCKED_KEY,
     Certificate,
     PemBlock,
     decode_base64,
@@ -44,7 +45,6 @@ _NONCE_BYTES = 24
 _MAC_BYTES = 16
 _HEADERS = frozenset({"kek-version", "raft-dek", "raft-dek-pending", "raft-dek-needs-rotation",
                       "Proc-Type", "DEK-Info"})
-_LOCKED_TYPE = "ENCRYPTED PRIVATE KEY"
 _OLD_TYPE = "EC PRIVATE KEY"  # engines before 18.09 wrote it; locked if it has the header Proc-Type
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 _MOST_ITERATIONS = 100_000  # swarmkit writes 2,048; the count is in the file, and a damaged one would cost hours
@@ -95,7 +95,7 @@ def parse_node_key(data: bytes, where: str) -> NodeKey:
     if len(blocks) != 1:
         raise CorruptStateError(where, "more than one key")
     block = blocks[0]
-    if block.type not in (_LOCKED_TYPE, _OLD_TYPE, "PRIVATE KEY"):
+    if block.type not in (LOCKED_KEY, _OLD_TYPE, "PRIVATE KEY"):
         raise UnsupportedStateError(where, f"a key of the type {block.type}")
     unknown = block.headers.keys() - _HEADERS
     if unknown:
@@ -110,7 +110,7 @@ def parse_node_key(data: bytes, where: str) -> NodeKey:
     if "raft-dek-pending" in sealed and "raft-dek" not in sealed:
         raise CorruptStateError(where, "a pending data key, but no data key")
     return NodeKey(
-        locked=block.type == _LOCKED_TYPE or "Proc-Type" in block.headers,
+        locked=block.locked,
         kek_version=int(version),
         needs_rotation="raft-dek-needs-rotation" in block.headers,
         data_key=sealed.get("raft-dek"),
@@ -354,7 +354,7 @@ def _tls_key(key: NodeKey, kek: bytes | None, where: str) -> Any:
     modules = _cryptography()
     load = modules.serialization.load_der_private_key
     content: bytes = key.block.content
-    if key.block.type == _LOCKED_TYPE:
+    if key.block.type == LOCKED_KEY:
         _check_iterations(content, where)
     elif key.block.type == _OLD_TYPE and kek is not None:
         load, content = modules.serialization.load_pem_private_key, _old_pem(key.block)

@@ -37,6 +37,15 @@ from ansible_collections.quorum.swarm.plugins.module_utils.raft.keys import (
     parse_node_key,
     prove_chain,
 )
+from ansible_collections.quorum.swarm.plugins.module_utils.raft.layout import (
+    ENGINE_SETTINGS,
+    KNOWN_MANAGERS,
+    LOG_FOLDER,
+    NODE_CERTIFICATE,
+    NODE_KEY,
+    ROOT_CERTIFICATES,
+    SNAPSHOT_FOLDER,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.snapshot import (
     Snapshot,
     read_snapshot,
@@ -48,14 +57,6 @@ from ansible_collections.quorum.swarm.plugins.module_utils.raft.wal import (
     Mark,
     read_log,
 )
-
-NODE_KEY = "certificates/swarm-node.key"
-NODE_CERTIFICATE = "certificates/swarm-node.crt"
-ROOT_CERTIFICATES = "certificates/swarm-root-ca.crt"
-ENGINE_SETTINGS = "docker-state.json"
-KNOWN_MANAGERS = "state.json"
-LOG_FOLDER = "raft/wal-v3-encrypted/"
-SNAPSHOT_FOLDER = "raft/snap-v3-encrypted/"
 
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _DIGITS = 20  # of the longest number in the engine's JSON files

@@ -12,7 +12,15 @@ from contextlib import suppress
 from datetime import datetime
 
 import pytest
-from ansible_collections.quorum.swarm.plugins.module_utils.raft import certificate, keys, snapshot, state, store, wal
+from ansible_collections.quorum.swarm.plugins.module_utils.raft import (
+    certificate,
+    keys,
+    layout,
+    snapshot,
+    state,
+    store,
+    wal,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import (
     CorruptStateError,
     IncompleteStateError,
@@ -466,7 +474,7 @@ class TestState:
         assert ahead.rank() > behind.rank()
         assert state.Position(5, 2, 6).rank() > ahead.rank()
 
-    @pytest.mark.parametrize("path", [state.NODE_KEY, state.NODE_CERTIFICATE, state.ROOT_CERTIFICATES])
+    @pytest.mark.parametrize("path", [layout.NODE_KEY, layout.NODE_CERTIFICATE, layout.ROOT_CERTIFICATES])
     def test_a_missing_file(self, path: str) -> None:
         files = Manager().write(b"").files()
         del files[path]
@@ -521,7 +529,7 @@ class TestState:
                                       b'[{"node_id":"n","addr":"198.18.0.11:2377","n":' + b"1" * 30 + b"}]"])
     def test_what_the_engine_does_not_write(self, text: bytes) -> None:
         """The engine's own JSON files hold nothing of the swarm's: a survivor can be read without them."""
-        for path in (state.KNOWN_MANAGERS, state.ENGINE_SETTINGS):
+        for path in (layout.KNOWN_MANAGERS, layout.ENGINE_SETTINGS):
             read = state.read_state(Manager().write(b"").files() | {path: text})
             assert [file for file, _ in read.damage] == [path]
             assert read.position.commit == 1
@@ -533,7 +541,7 @@ class TestState:
     ])
     def test_addresses(self, address: str, good: bool) -> None:
         text = json.dumps([{"node_id": "n", "addr": address}]).encode()
-        read = state.read_state(Manager().write(b"").files() | {state.KNOWN_MANAGERS: text})
+        read = state.read_state(Manager().write(b"").files() | {layout.KNOWN_MANAGERS: text})
         assert (read.damage == ()) is good
 
     @given(st.data())
