@@ -21,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.quorum.swarm.plugins.module_utils.raft import layout
+
 from tests import material
 from tests.material import large
 

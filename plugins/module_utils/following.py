@@ -1,0 +1,175 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Brings this host back to a swarm that was restored or recovered: what ``swarm_follow`` does.
+
+Drives the engine that it is handed and statedir.py. What was here is moved aside below ``/var/lib/quorum.swarm/aside``,
+never deleted. Which way a host comes back is decided in core/follow.py.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.quorum.swarm.plugins.module_utils import (
+    host,
+    journal,
+    reinit,
+    services,
+    statedir,
+    stopped,
+)
+from ansible_collections.quorum.swarm.plugins.module_utils.core import follow
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Membership
+from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
+    Engine,
+    EngineError,
+    is_of_task,
+    membership_facts,
+    wait_until,
+)
+from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refused
+
+WHAT = "follow"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted; the options of ``swarm_follow``."""
+
+    swarm_id: str
+    node_ids: tuple[str, ...]
+    """Nodes that the swarm lists, and that may come back as they are."""
+    managers: tuple[tuple[str, str], ...]
+    """(node ID, raft address) of the swarm's managers."""
+    keep: bool = True
+    """False: the host becomes a new node in any case."""
+    containers: tuple[str, ...] = ()
+    """IDs of the task containers that ran here before."""
+    unlock_keys: tuple[str, ...] = field(default=(), repr=False)
+    timeout: float = 120.0
+
+
+@dataclass(frozen=True)
+class _Here:
+    root_dir: str
+    ran: bool
+    membership: Membership
+    way: str
+
+
+def follow_swarm(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
+    """Bring this host back. Returns the module's result.
+
+    :raises Refused: it does not come back; what is true of the host now.
+    :raises EngineError: the engine could not be asked.
+    """
+    with stopped.alone(stopped.OTHERS):
+        here = _look(engine, request)
+        if check or here.way == follow.NONE:
+            return _result(here.way in (follow.POINTED, follow.CLEANED), here.way, "", request, None)
+        aside = ""
+        if here.way in (follow.POINTED, follow.CLEANED):
+            aside = _replace(engine, here, request)
+        if here.way != follow.CLEANED:
+            _come_back(engine, here, request)
+        return _result(bool(aside), here.way, aside, request, engine)
+
+
+def _look(engine: Engine, request: Request) -> _Here:
+    ran = not host.engine_stopped()
+    info: dict[str, Any] = {}
+    if ran:
+        try:
+            info = engine.info()
+        except EngineError:
+            ran = False
+    root_dir = services.root_dir(info.get("DockerRootDir") or "")
+    found = statedir.node_certificate(root_dir)
+    own = Membership.of(membership_facts(info)) if info else Membership()
+    certificate = (found.swarm, found.node, found.role == "swarm-manager", found.not_after) if found else None
+    # What the engine follows now is truer than the file, which it writes a moment later.
+    known = own.remote_managers or tuple(statedir.known_managers(root_dir))
+    way = follow.way(own, certificate, statedir.holds_raft_log(root_dir), known, request.swarm_id, request.node_ids,
+                     request.managers, datetime.now(timezone.utc), request.keep)
+    return _Here(root_dir, ran, own, way)
+
+
+def _replace(engine: Engine, here: _Here, request: Request) -> str:
+    """Stop the engine, move aside what must not come back, and start it again. Returns where it is now."""
+    daemon = reinit.HostDaemon(here.root_dir, engine, request.timeout)
+    words = daemon.stop()
+    if words:
+        raise Refused(f"Docker could not be stopped on this host: {words}. Nothing was changed.")
+    aside = journal.place_aside(WHAT)
+    try:
+        if here.way == follow.CLEANED:
+            reinit.put_aside(here.root_dir, aside)
+        else:
+            statedir.point_at(here.root_dir, request.managers)
+            statedir.without_log(here.root_dir, os.path.join(os.path.dirname(aside), "raft"))
+            aside = os.path.dirname(aside)
+    except OSError as error:
+        started = daemon.start()
+        raise Refused(f"{error.filename or here.root_dir}: {error.strerror}. Docker "
+                      f"{'does not start again: ' + started if started else 'runs as before'}.") from None
+    words = daemon.start()
+    if words:
+        raise Refused(f"Docker does not start on this host: {words}. What was here is in {aside}.")
+    return aside
+
+
+def _come_back(engine: Engine, here: _Here, request: Request) -> None:
+    """Wait until this node follows the swarm's managers, and only these.
+
+    :raises Refused: it does not.
+    """
+    wanted = {address for _node, address in request.managers}
+
+    def look() -> str:
+        try:
+            own = Membership.of(engine.membership())
+            if own.state == "locked":
+                _unlock(engine, request.unlock_keys)
+                own = Membership.of(engine.membership())
+        except EngineError as error:
+            return error.text
+        if own.state != "active" or own.error:
+            return f"this node is '{own.state}' ({own.error or 'no reason given'})"
+        followed = {address for _node, address in own.remote_managers}
+        return "" if wanted <= followed else f"it still follows {', '.join(sorted(followed)) or 'nobody'}"
+
+    back, seen = wait_until(look, lambda words: words == "", request.timeout)
+    if not back:
+        raise Refused(f"This host does not come back to the swarm within {request.timeout:.0f} s: {seen}. Look whether "
+                      f"it reaches {', '.join(sorted(wanted))}; run again, or with its state moved aside.")
+
+
+def _unlock(engine: Engine, unlock_keys: Sequence[str]) -> None:
+    """With the key that fits; a manager that was away while the key was changed needs an older one."""
+    for key in unlock_keys:
+        try:
+            engine.unlock(key)
+        except EngineError as error:
+            if error.status == 401:
+                continue
+            raise
+        return
+
+
+def _result(
+    changed: bool, way: str, aside: str, request: Request, engine: Engine | None
+) -> dict[str, Any]:
+    running: set[str] = set()
+    node_id = ""
+    if engine is not None:
+        running = {raw["Id"] for raw in engine.containers() if is_of_task(raw)}
+        node_id = engine.membership()["node_id"]
+    kept = [one for one in request.containers if one in running]
+    return {"changed": changed, "way": way, "aside": aside, "node_id": node_id, "kept": len(kept),
+            "interrupted": len(request.containers) - len(kept) if engine is not None else 0}
