@@ -71,6 +71,8 @@ def follow_swarm(engine: Engine, request: Request, check: bool) -> dict[str, Any
     """
     with stopped.alone(stopped.OTHERS):
         here = _look(engine, request)
+        if here.way == follow.NONE and not here.ran:
+            return _started(engine, here, request, check)  # perhaps cleaned by a run that was broken off
         if check or here.way == follow.NONE:
             return _result(here.way in (follow.POINTED, follow.CLEANED), here.way, "", request, None)
         aside = ""
@@ -98,6 +100,13 @@ def _look(engine: Engine, request: Request) -> _Here:
     way = follow.way(own, certificate, statedir.holds_raft_log(root_dir), known, request.swarm_id, request.node_ids,
                      request.managers, datetime.now(timezone.utc), request.keep)
     return _Here(root_dir, ran, own, way)
+
+
+def _started(engine: Engine, here: _Here, request: Request, check: bool) -> dict[str, Any]:
+    words = "" if check else reinit.HostDaemon(here.root_dir, engine, request.timeout).start()
+    if words:
+        raise Refused(f"Docker does not start on this host: {words}.")
+    return _result(True, here.way, "", request, None)
 
 
 def _replace(engine: Engine, here: _Here, request: Request) -> str:
