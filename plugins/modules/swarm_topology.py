@@ -87,6 +87,13 @@ options:
         description: Whether the host has left. Its entry is removed at once, although it reads ready for a while.
         type: bool
         default: false
+      entry:
+        description:
+          - Whether just the entry O(absent[].node_id) is meant, whatever else carries the host's name.
+          - It is removed by force, also where too few wanted managers are reachable, and only where it is neither a
+            member of the raft nor ready. So each manager of before reads after a new cluster was forced.
+        type: bool
+        default: false
   allow:
     description:
       - Names of the counting rules that are relaxed, such as V(swarm_allow_single_manager).
@@ -185,6 +192,7 @@ def main():
                 "node_id": {"type": "str", "default": ""},
                 "live": {"type": "bool", "default": True},
                 "left": {"type": "bool", "default": False},
+                "entry": {"type": "bool", "default": False},
             }},
             "allow": {"type": "list", "elements": "str", "default": []},
             "force": {"type": "bool", "default": False},
@@ -203,7 +211,8 @@ def main():
             [Order(item["host"], item["role"], item["availability"],
                    {str(name): str(value) for name, value in item["labels"].items()}, item["node_id"])
              for item in params["nodes"]],
-            [Removal(item["host"], item["node_id"], item["live"], item["left"]) for item in params["absent"]],
+            [Removal(item["host"], item["node_id"], item["live"], item["left"], item["entry"])
+             for item in params["absent"]],
             holder, frozenset(params["allow"]), params["timeout"], params["force"])
         if module.check_mode:
             whole = topology.planned(here)

@@ -33,7 +33,10 @@ HOST_VARS = ("ansible_host", "swarm_zone", "swarm_advertise_addr", "swarm_advert
              "swarm_availability", "swarm_labels", "swarm_listen_addr", "swarm_data_path_addr")
 SHARED_VARS = (*inventory.SETTINGS, *inventory.ALLOWANCES, "swarm_default_addr_pool", "swarm_subnet_size",
                "swarm_data_path_port", "swarm_id", "swarm_force", "swarm_controller_dir",
-               "swarm_backup_dir", "swarm_backup_max_age")
+               "swarm_backup_dir", "swarm_backup_max_age", "swarm_given_up")
+RUN_VARS = ("swarm_given_up", "swarm_allow_quorum_pause")
+"""Of these, what a playbook that imports another one decided for the rest of its run, as facts of localhost: a variable
+of a play is none of the hosts' own."""
 
 
 def plain(value: Any) -> Any:
@@ -67,6 +70,10 @@ def wanted_of(task_vars: Mapping[str, Any]) -> Wanted:
     own = {host: {name: plain(hostvars[host].get(name)) for name in HOST_VARS} for host in hosts}
     tellers = groups[inventory.MANAGERS] or hosts
     shared = shared_of(task_vars, SHARED_VARS)
+    decided = hostvars.get("localhost") or {}
+    for name in RUN_VARS:
+        if decided.get(name) is not None:
+            shared[name] = plain(decided[name])
     strangers = sorted({str(name) for host in tellers for name in hostvars[host]
                         if str(name).startswith("swarm_allow_")} - set(inventory.ALLOWANCES))
     if strangers:
@@ -99,13 +106,16 @@ def shared_of(task_vars: Mapping[str, Any], names: Iterable[str]) -> dict[str, A
     return shared
 
 
-def facts_of(task_vars: Mapping[str, Any], hosts: Iterable[str]) -> dict[str, HostFacts]:
-    """What was seen of each host: of the module where it ran, completed by the probe where that ran too."""
-    return {host: _facts(task_vars["hostvars"][host], host) for host in hosts}
+def facts_of(task_vars: Mapping[str, Any], hosts: Iterable[str], name: str = "") -> dict[str, HostFacts]:
+    """What was seen of each host: of the module where it ran, completed by the probe where that ran too.
+
+    :param name: another variable than the usual in which the module was registered; the probe is not looked at then.
+    """
+    return {host: _facts(task_vars["hostvars"][host], host, name) for host in hosts}
 
 
-def _facts(variables: Mapping[str, Any], host: str) -> HostFacts:
-    seen, probed = variables.get(SEEN), variables.get(PROBED)
+def _facts(variables: Mapping[str, Any], host: str, name: str) -> HostFacts:
+    seen, probed = (variables.get(name), None) if name else (variables.get(SEEN), variables.get(PROBED))
     if seen is None and probed is None:
         return HostFacts.silent(host, "it was not asked")
     for result in (seen, probed):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The controller's own folder, ``swarm_controller_dir``: unlock keys, and later archives and reports.
+"""The controller's own folder, ``swarm_controller_dir``: unlock keys and reports. Archives are in ``backups.py``.
 
 The only file that opens it. Everything in it is 0600 in folders of 0700, written whole and renamed into place, so that
 a killed run leaves the old file or the new one.
@@ -20,6 +20,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import keyring
 from ansible_collections.quorum.swarm.plugins.module_utils.core.keyring import Keyring
 
 KEYS = "unlock-keys"
+REPORTS = "reports"
 _KEY = re.compile(r"SWMKEY-1-[A-Za-z0-9+/]{20,}")
 
 
@@ -107,15 +108,33 @@ def keep_key(folder: str, swarm_id: str, key: str) -> bool:
     return True
 
 
+def keep_report(folder: str, name: str, text: str) -> str:
+    """Keep a report under this name, in place of one that has it, and return its path.
+
+    :raises AnsibleActionFail: where it cannot be written.
+    """
+    place = os.path.join(folder, REPORTS)
+    path = os.path.join(place, name)
+    try:
+        os.makedirs(place, mode=0o700, exist_ok=True)
+        os.chmod(place, 0o700)
+    except OSError as error:
+        raise AnsibleActionFail(f"{path} could not be written: {error.strerror}.") from None
+    _write(path, text)
+    return path
+
+
 def _write(path: str, text: str) -> None:
     """Write ``text`` to ``path``, 0600 from its first byte, whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".new-")
+    temporary = ""
     try:
+        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".new-")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        os.unlink(temporary)
+        if temporary:
+            os.unlink(temporary)
         raise AnsibleActionFail(f"{path} could not be written: {error.strerror}.") from None

@@ -59,14 +59,21 @@ ALLOWANCES = (
     "swarm_allow_manager_without_zone",
     "swarm_allow_no_manager",
     "swarm_allow_old_engine",
+    "swarm_allow_older_engine",
     "swarm_allow_other_schedule",
     "swarm_allow_quorum_pause",
+    "swarm_allow_restore_foreign",
+    "swarm_allow_restore_running",
     "swarm_allow_single_manager",
     "swarm_allow_too_few_zones",
     "swarm_allow_two_managers",
+    "swarm_allow_unfinished_restore",
     "swarm_allow_unlisted_managers",
 )
 """One variable for each refusal, all false by default."""
+COUNTING = frozenset(("swarm_allow_deadly_zone", "swarm_allow_even_managers", "swarm_allow_single_manager",
+                      "swarm_allow_too_few_zones", "swarm_allow_two_managers"))
+"""Those of the rules about the number of managers and their zones."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,8 @@ class Wanted:
     """Seconds after which the newest backup is too old; 0: never."""
     allowed: frozenset[str] = frozenset()
     """The ``swarm_allow_…`` variables that are true."""
+    given_up: tuple[str, ...] = ()
+    """Hosts that are down by the operator's word, for this run: none of ``nodes``, and their entries are removed."""
 
     def node(self, host: str) -> WantedNode | None:
         """The wanted node of this host, or None."""
@@ -145,13 +154,18 @@ def read(
     :param shared: the variables of the swarm as a whole.
     :raises BadValue: for a variable that cannot be read; the sentence names it and the host.
     """
-    absent = list(groups.get(ABSENT, ()))
-    managers = [host for host in groups.get(MANAGERS, ()) if host not in absent]
-    workers = [host for host in groups.get(WORKERS, ()) if host not in absent and host not in managers]
+    given_up = coerce.texts("swarm_given_up", shared.get("swarm_given_up"))
+    absent = [host for host in groups.get(ABSENT, ()) if host not in given_up]
+    out = {*absent, *given_up}
+    managers = [host for host in groups.get(MANAGERS, ()) if host not in out]
+    workers = [host for host in groups.get(WORKERS, ()) if host not in out and host not in managers]
     nodes = [_node(host, "manager", bool(workers), hostvars.get(host, {})) for host in managers]
     nodes += [_node(host, "worker", True, hostvars.get(host, {})) for host in workers]
     allowed = frozenset(name for name, value in shared.items()
                         if name in ALLOWANCES and coerce.boolean(name, value))
+    if shared.get("swarm_given_up") is not None:
+        # A restore brings back what it can, which may be fewer than were wanted: that is said there, and stops nothing.
+        allowed |= COUNTING
     declared = {SETTINGS[name]: shared[name] for name in SETTINGS if shared.get(name) is not None}
     for name, low in (("task_history_limit", 0), ("snapshot_interval", 1), ("keep_old_snapshots", 0),
                       ("log_entries_for_slow_followers", 0)):
@@ -175,6 +189,7 @@ def read(
         backup_dir=str(shared.get("swarm_backup_dir") or (controller_dir and f"{controller_dir}/backups")),
         backup_max_age=BACKUP_MAX_AGE if max_age in (None, "") else coerce.duration("swarm_backup_max_age", max_age),
         allowed=allowed,
+        given_up=tuple(given_up),
     )
 
 
@@ -356,5 +371,5 @@ def _leased(node: WantedNode, address: Address) -> list[Finding]:
 
 def unlisted(wanted: Wanted, nodes: Iterable[Node], host_of: Mapping[str, str]) -> list[Node]:
     """Nodes of the swarm that no host of the inventory is (``host_of``: inventory host by node ID)."""
-    listed = {node.host for node in wanted.nodes} | set(wanted.absent)
+    listed = {node.host for node in wanted.nodes} | set(wanted.absent) | set(wanted.given_up)
     return [node for node in nodes if host_of.get(node.id, "") not in listed]

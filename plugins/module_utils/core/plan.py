@@ -53,6 +53,8 @@ class Removal:
     """Whether the host answers, so that it can leave by itself."""
     left: bool = False
     """Whether it has left: its entry still reads ready for a while, and nothing is lost with it."""
+    entry: bool = False
+    """Whether just this entry is meant, whatever else carries its name: one that nothing speaks for any more."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,12 @@ def next_steps(
     :param here: the ID of the node from which the steps are done. It is never demoted: another manager has to do that,
         and ``held`` says so with the identifier ``acts_here``.
     """
+    removals, entries = [one for one in removals if not one.entry], [one for one in removals if one.entry]
+    nobodys = _entries(nodes, entries)
+    if nobodys:
+        return Plan(tuple(nobodys))
+    if entries and not (orders or removals):
+        return Plan()
     voters = [node for node in nodes if node.is_manager]
     reachable = [node for node in nodes if node.reachable]
     if not quorum.has_quorum(len(voters), len(reachable)):
@@ -201,6 +209,20 @@ def next_steps(
 
     gone = _removals(orders, nodes, matched, removals, leaving)
     return Plan(tuple(gone), tuple(held))
+
+
+def _entries(nodes: Sequence[Node], entries: Sequence[Removal]) -> list[Step]:
+    """Entries that are nobody's, as long as they are neither a raft member nor ready.
+
+    They are no voters, whatever role they are wanted to have: so they may go before a majority of those is there, and
+    have to. After a new cluster was forced, each manager of before is such an entry, and would count as a dead voter.
+    """
+    members = [node for node in nodes if node.voter]
+    if not quorum.has_quorum(len(members), sum(node.reachable for node in members)):
+        return []
+    listed = {node.id: node for node in nodes if not node.voter and node.state != "ready"}
+    return [Step("remove", one.host, one.node_id, "nobody's entry any more")
+            for one in entries if one.node_id in listed]
 
 
 def _emptiest_zone_first(ready: Sequence[tuple[Order, Node]], voters: Sequence[Node]) -> list[tuple[Order, Node]]:

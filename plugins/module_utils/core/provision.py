@@ -468,7 +468,7 @@ def _drifted_addrs(wanted: Wanted, matched: Mapping[str, Node], addr_of: Mapping
 def _removals(
     wanted: Wanted, nodes: Sequence[Node], facts: Mapping[str, HostFacts]
 ) -> tuple[list[Removal], list[Finding]]:
-    """Hosts of swarm_absent that the swarm still lists."""
+    """Hosts of swarm_absent, and those given up, that the swarm still lists."""
     removals, problems = [], []
     listed = {node.id for node in nodes}
     for host in wanted.absent:
@@ -484,6 +484,10 @@ def _removals(
                                     f"{host} is to be taken out and does not answer: it cannot leave by itself.",
                                     "If it is gone for good: -e swarm_force=true.", host, "swarm_force"))
         removals.append(removal)
+    for host in wanted.given_up:
+        entry = plan.match(nodes, [Removal(host)]).get(host)
+        if entry is not None:
+            removals.append(Removal(host, entry.id, live=False))
     if wanted.force:
         problems = []
     return removals, problems
@@ -544,7 +548,7 @@ def _strangers(
 ) -> list[Node]:
     """Nodes that no host of the inventory is, and that no host of it once was."""
     ours = {node.id for node in matched.values()} | {node.id for node in plan.match(nodes, removals).values()}
-    names = {want.host for want in wanted.nodes} | set(wanted.absent)
+    names = {want.host for want in wanted.nodes} | set(wanted.absent) | set(wanted.given_up)
     hostnames = {node.hostname for node in matched.values()}
     return [node for node in nodes if node.id not in ours and node.host not in names
             and not (not node.host and node.hostname in hostnames and node.state != "ready")]

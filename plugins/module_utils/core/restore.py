@@ -1,0 +1,735 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a swarm may be brought back from an archive, on which host, and how every other host comes back to it.
+
+Pure. A restore makes a second swarm of the same ID and goes back in time: so it is refused wherever a manager of the
+swarm may still run, and where one does, because its state is newer than any archive. What was decided here is looked at
+once more on the host itself, at the moment of acting (``module_utils/restore.py``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from ansible_collections.quorum.swarm.plugins.module_utils.core import backup_report, health, inventory
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
+from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
+from ansible_collections.quorum.swarm.plugins.module_utils.core.manifest import Manifest
+from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Removal, Step
+from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import belongs, half_joined
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node
+
+RUNNING = "swarm_allow_restore_running"
+FOREIGN = "swarm_allow_restore_foreign"
+OLDER = "swarm_allow_older_engine"
+UNFINISHED = "swarm_allow_unfinished_restore"
+
+RESTORE, RESUME, NOTHING = "restore", "resume", "nothing"
+"""What is to be done on the restored host: all of it, what is left of it, or nothing, because it was done."""
+MEMBER, FOLLOW, CLEAN, JOIN, LOST = "member", "follow", "clean", "join", "lost"
+"""How a host comes back: it is there; as the node that it was; cleaned, and anew; anew; not at all."""
+
+SPARE = 64 << 20
+"""Bytes that stay free: an engine makes a log segment of 64 MB beside the one that it has."""
+_COPIES = 3
+"""The archive, the state that it holds, and what lies there now."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The archive from which it is restored."""
+
+    manifest: Manifest
+    sha256: str = ""
+    """Of the archive, hexadecimal."""
+    path: str = ""
+    weight: int = 0
+    """Bytes that the state takes on a disk (``weight``)."""
+
+    @property
+    def address(self) -> str:
+        """The address by which the other managers know the archived one, without its port."""
+        return self.manifest.raft_addr.rpartition(":")[0].strip("[]")
+
+
+def weight(manifest: Manifest, size: int) -> int:
+    """Bytes that an archived state takes on a disk.
+
+    The last segment of a log is allocated whole, and empty for the most part. What is in it is encrypted and cannot be
+    compressed, so it is no more than the whole archive.
+
+    :param size: bytes of the archive.
+    """
+    last = max((path for path in manifest.files if path.endswith(".wal")), default="")
+    return sum(min(one.size, size) if path == last else one.size for path, one in manifest.files.items())
+
+
+@dataclass(frozen=True)
+class Start:
+    """What is known before any host is asked."""
+
+    host: str = ""
+    """The host that is restored."""
+    refusals: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a run does, before anything is changed."""
+
+    what: str = ""
+    host: str = ""
+    stop: tuple[str, ...] = ()
+    """Hosts whose engine is stopped and whose state is moved aside before the swarm is brought up."""
+    lost: tuple[str, ...] = ()
+    """Hosts that do not answer, and that are down by the operator's word."""
+    engine: bool = False
+    """Whether the restored host lacks an engine, or the libraries that its modules need."""
+    refusals: tuple[Finding, ...] = ()
+    """Nothing is changed while there is one."""
+    notes: tuple[Finding, ...] = ()
+    """Said, and gone on with."""
+
+
+@dataclass(frozen=True)
+class Return:
+    """How one host comes back."""
+
+    host: str
+    way: str
+    node_id: str = ""
+    """The node that it stays."""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Members:
+    """How all the other hosts come back, and which entries of the restored swarm are nobody's any more."""
+
+    returns: tuple[Return, ...] = ()
+    ghosts: tuple[Removal, ...] = ()
+
+    def of(self, *ways: str) -> list[Return]:
+        """The hosts that come back in one of these ways."""
+        return [item for item in self.returns if item.way in ways]
+
+
+# -- before any host is asked ----------------------------------------------------------------------------------------
+
+
+def preflight(
+    source: Source, wanted: Wanted, groups: Mapping[str, Sequence[str]], asked_host: str = "", lost: Sequence[str] = ()
+) -> Start:
+    """Which host is restored, and what stands against it before any host is asked.
+
+    :param asked_host: ``swarm_restore_host``; empty: the first manager of the inventory.
+    :param lost: ``swarm_restore_lost``.
+    """
+    told = source.manifest
+    managers = [node.host for node in wanted.managers]
+    host = asked_host or (managers[0] if managers else "")
+    found = []
+    if host and host not in managers:
+        found.append(Finding(
+            "restore_host_no_manager", "critical",
+            f"{host} is not in the group {inventory.MANAGERS}, and the restored host is the swarm's first manager.",
+            "Name one of the managers in swarm_restore_host.", host))
+    if not host:
+        found.append(Finding("restore_no_manager", "critical", f"The group {inventory.MANAGERS} is empty: there is no "
+                             "host to restore on.", "List the managers there."))
+    if wanted.swarm_id and wanted.swarm_id != told.swarm_id:
+        found.append(Finding(
+            "restore_other_swarm", "critical",
+            f"The archive is of swarm {told.swarm_id}, and this inventory is about swarm {wanted.swarm_id} (swarm_id).",
+            "Give an archive of that swarm, or correct swarm_id."))
+    listed = {name for hosts in groups.values() for name in hosts}
+    strangers = sorted(set(lost) - listed)
+    if strangers:
+        found.append(Finding(
+            "restore_lost_unknown", "critical",
+            f"swarm_restore_lost names {', '.join(strangers)}, and the inventory does not.",
+            "Name hosts as the inventory does; what is not in it is not asked for."))
+    if host and host in lost:
+        found.append(Finding("restore_host_lost", "critical", f"{host} is to be restored, and swarm_restore_lost calls "
+                             "it down.", "Name another one in swarm_restore_host.", host))
+    if told.autolock and not wanted.controller_dir:
+        found.append(Finding(
+            "restore_without_controller_dir", "critical",
+            "The archive is autolocked, so that its unlock key is changed after the restore, and swarm_controller_dir "
+            "is not set: the new one would have no place to be kept.",
+            "Set swarm_controller_dir to an absolute path on the controller."))
+    # What is wrong with the number of managers is no reason to leave a swarm dead. All else would end the run later.
+    problems = inventory.refused(inventory.examine(groups, wanted), wanted.allowed)
+    notes = [replace(item, severity="warning", relaxed_by="") for item in problems
+             if item.relaxed_by in inventory.COUNTING]
+    found += [item for item in problems if item.relaxed_by not in inventory.COUNTING and item.id != "no_manager"]
+    return Start(host, tuple(found), tuple(notes))
+
+
+# -- before anything is changed --------------------------------------------------------------------------------------
+
+
+def is_of(item: HostFacts, told: Manifest) -> bool:
+    """Whether what this host runs, or has on its disk, is of the archived swarm."""
+    if item.state.swarm_id or item.swarm is not None:
+        return told.swarm_id in (item.state.swarm_id, item.swarm.id if item.swarm is not None else "")
+    return bool(item.membership.node_id) and item.membership.node_id in told.managers
+
+
+def runs_as_manager(item: HostFacts, told: Manifest) -> bool:
+    """Whether it answers as a manager of the archived swarm: with a quorum or without, locked, or half started."""
+    as_manager = item.membership.control or item.membership.state == "locked" or item.state.role == "manager"
+    return item.answered and belongs(item) and as_manager and is_of(item, told)
+
+
+def holds_log(item: HostFacts, told: Manifest) -> bool:
+    """Whether it has a manager's log of the archived swarm on its disk, and does not run as a member."""
+    return item.answered and not belongs(item) and item.state.raft_log and item.state.swarm_id == told.swarm_id
+
+
+def _is_back(item: HostFacts, told: Manifest) -> bool:
+    """Whether the restored host is the restored manager, and works."""
+    own = item.membership
+    return (own.state, own.control, own.error) == ("active", True, "") and is_of(item, told)
+
+
+def decide(
+    source: Source,
+    wanted: Wanted,
+    host: str,
+    facts: Mapping[str, HostFacts],
+    lost: Sequence[str] = (),
+    libraries: Sequence[str] | None = None,
+    now: datetime | None = None,
+) -> Decision:
+    """What a run does.
+
+    :param host: the host that is restored.
+    :param facts: of every host of the inventory, with ``state``.
+    :param lost: ``swarm_restore_lost``.
+    :param libraries: those that the restored host's Python finds; None: not known.
+    :param now: to say how old the archive is.
+    """
+    told = source.manifest
+    here = facts[host]
+    entry = here.state.reinit
+    mine = (entry.get("what"), entry.get("archive")) == ("restore", source.sha256)
+    ended = not entry or bool(entry.get("finished_at")) or entry.get("step") == "finished"
+    what = RESTORE
+    if entry and mine and not ended:
+        what = RESUME
+    elif entry and mine and _is_back(here, told):
+        what = NOTHING
+
+    found: list[Finding] = []
+    notes: list[Finding] = []
+    if here.answered and not ended and not mine:
+        found.append(_unfinished(host, entry))
+    found += _silent(host, facts, told, lost, what)
+    if what != NOTHING:
+        found += _running(host, facts, told, lost, what)
+        found += _unlisted(wanted, facts, told)
+        found += _foreign(facts, told)
+    if not here.answered and host not in lost:
+        found.append(Finding("restore_host_silent", "critical", f"{host} is to be restored and does not answer: "
+                             f"{_why(here)}.", "Bring it back, or name another host in swarm_restore_host.", host))
+    elif what != NOTHING:
+        found += _address(source, wanted, host, facts)
+        found += _engine(host, here, told)
+        found += _room(source, host, here, what)
+    found += _addresses(wanted, facts, host) if what != NOTHING else []
+    engine = what != NOTHING and _lacks_engine(here, told, libraries)
+
+    silent = tuple(name for name in lost if name in facts and not facts[name].answered)
+    notes += _notes(source, host, facts, lost, what, engine, now)
+    running = [name for name, item in facts.items() if name != host and runs_as_manager(item, told)]
+    return Decision(what, host, tuple(running) if what != NOTHING else (), silent, engine,
+                    tuple(inventory.refused(found, wanted.allowed)), tuple(notes))
+
+
+def _why(item: HostFacts) -> str:
+    return item.why_not or "it was not asked"
+
+
+def _naming(lost: Iterable[str]) -> str:
+    """The option to type, whole, so that it can be copied."""
+    return f"-e '{json.dumps({'swarm_restore_lost': list(lost)})}'"
+
+
+def _silent(
+    host: str, facts: Mapping[str, HostFacts], told: Manifest, lost: Sequence[str], what: str
+) -> list[Finding]:
+    """Hosts of which nobody knows whether they run: the operator has to say that they do not."""
+    mute = [name for name, item in facts.items() if name not in lost and name != host and not item.answered]
+    stopped = [name for name, item in facts.items() if what != NOTHING and name not in lost and name != host
+               and holds_log(item, told)]
+    if not mute and not stopped:
+        return []
+    parts = []
+    if mute:
+        parts.append(f"{', '.join(mute)} do{'es' * (len(mute) == 1)} not answer ({_why(facts[mute[0]])})")
+    if stopped:
+        parts.append(f"{', '.join(stopped)} ha{'s' if len(stopped) == 1 else 've'} a manager's raft log of this swarm, "
+                     "and Docker does not run as a member there")
+    return [Finding(
+        "restore_silent", "critical",
+        f"{'; '.join(parts)}: if the old managers are alive, or come back, they are a second swarm of the same ID.",
+        "Make sure that they are down, or bring them back: with a majority of them, or one of their logs, nothing "
+        f"since the archive need be given up. Where they are: {_naming([*lost, *mute, *stopped])}")]
+
+
+def _running(
+    host: str, facts: Mapping[str, HostFacts], told: Manifest, lost: Sequence[str], what: str
+) -> list[Finding]:
+    """Managers of the swarm that answer: what they know is newer than the archive."""
+    running = [name for name, item in facts.items() if runs_as_manager(item, told)
+               and not (name == host and what == RESUME)]
+    if not running:
+        return []
+    says = ", ".join(f"{name} ({facts[name].membership.state}"
+                     f"{', no leader' if facts[name].membership.error else ''})" for name in running)
+    but = [name for name in running if name in lost]
+    called = f" (swarm_restore_lost calls {', '.join(but)} down)" if but else ""
+    return [Finding(
+        "restore_running", "critical",
+        f"A manager of swarm {told.swarm_id} answers: {says}{called}. What it knows may be newer than the archive, and "
+        "would be thrown away.",
+        "ansible-playbook quorum.swarm.recover brings the swarm back without giving that up.", "", RUNNING)]
+
+
+def _unlisted(wanted: Wanted, facts: Mapping[str, HostFacts], told: Manifest) -> list[Finding]:
+    """Managers of the archive that no host of the inventory is: nobody can ask them."""
+    hostname_of = dict(told.objects.get("node", ()))
+    missing = [f"{hostname_of.get(node_id) or node_id} at {addr}" for node_id, addr in sorted(told.managers.items())
+               if not any(_may_be(wanted, item, node_id, addr, hostname_of.get(node_id, ""))
+                          for item in facts.values())]
+    if not missing:
+        return []
+    return [Finding(
+        "restore_unlisted_manager", "critical",
+        f"The archived swarm has the manager{'s' * (len(missing) > 1)} {', '.join(missing)}, which no host of the "
+        "inventory is, so that nobody was asked whether it still runs.",
+        f"List it under {inventory.ABSENT}, and in swarm_restore_lost where it is down.", "",
+        "swarm_allow_unlisted_managers")]
+
+
+def _may_be(wanted: Wanted, item: HostFacts, node_id: str, addr: str, hostname: str) -> bool:
+    """Whether this host was, or has the place of, a manager of the archive."""
+    want = wanted.node(item.host)
+    ip = addr.rpartition(":")[0].strip("[]")
+    names = {item.host, item.host.partition(".")[0], item.hostname} - {""}
+    addresses = {one.address for one in item.addresses}
+    addresses |= {want.advertise_addr, want.ansible_host} if want is not None else set()
+    return node_id in (item.state.node_id, item.membership.node_id) or ip in addresses or hostname in names
+
+
+def _is_foreign_member(item: HostFacts, told: Manifest) -> bool:
+    """Whether it runs as a member of a swarm that is not the archived one."""
+    return item.answered and belongs(item) and not half_joined(item) and bool(
+        item.state.swarm_id or item.swarm) and not is_of(item, told)
+
+
+def _foreign(facts: Mapping[str, HostFacts], told: Manifest) -> list[Finding]:
+    return [Finding(
+        "restore_foreign", "critical",
+        f"{name} is a member of another swarm ({item.state.swarm_id or (item.swarm.id if item.swarm else 'unknown')}, "
+        f"state {item.membership.state}).",
+        "Take it out of that swarm first: docker swarm leave on the host, after a look at what runs there.", name,
+        FOREIGN) for name, item in facts.items() if _is_foreign_member(item, told)]
+
+
+def _unfinished(host: str, entry: Mapping[str, Any]) -> Finding:
+    """Another restore, or a recovery, was broken off on this host."""
+    of = f" of the archive with the checksum {str(entry.get('archive'))[:12]}…" if entry.get("archive") else ""
+    what = str(entry.get("what") or "restore")
+    return Finding(
+        "restore_unfinished", "critical",
+        f"On {host} a {'recovery' if what == 'recover' else what}{of} was begun ({entry.get('started_at') or 'earlier'}"
+        f") and broken off after the step '{entry.get('step') or 'unknown'}'.",
+        "Run that one again, which ends it, or begin anew from this archive.", host, UNFINISHED)
+
+
+def _address(source: Source, wanted: Wanted, host: str, facts: Mapping[str, HostFacts]) -> list[Finding]:
+    """The address of a manager stands in its log, and the other nodes look for it there."""
+    own = [one.address for one in facts[host].addresses]
+    if source.address in own:
+        return []
+    other = next((name for name, item in facts.items()
+                  if source.address in [one.address for one in item.addresses]), "")
+    if other and wanted.node(other) in wanted.managers:
+        remedy = f"{other} has that address: -e swarm_restore_host={other}"
+    elif other:
+        remedy = f"{other} has that address: list it under {inventory.MANAGERS} and name it in swarm_restore_host."
+    else:
+        remedy = (f"Give {host} the address {source.address}, or name the host that has it in swarm_restore_host. "
+                  "Another address is not supported yet.")
+    return [Finding(
+        "restore_address", "critical",
+        f"{host} does not have the address {source.address}, by which the archived manager is known (it has: "
+        f"{', '.join(own) or 'none'}): the address of a manager is fixed in its raft log.", remedy, host)]
+
+
+def _version(text: str) -> tuple[int, int] | None:
+    parts = text.split(".")
+    if len(parts) < 2 or not parts[0].isdigit() or not parts[1].isdigit():
+        return None
+    return int(parts[0]), int(parts[1])
+
+
+def _engine(host: str, here: HostFacts, told: Manifest) -> list[Finding]:
+    """An older engine may not read what a newer one wrote."""
+    has, wrote = _version(here.engine.version), _version(told.engine_version)
+    if has is None or wrote is None or has >= wrote:
+        return []
+    return [Finding(
+        "restore_older_engine", "critical",
+        f"{host} runs Docker {here.engine.version}, and the archive was written by {told.engine_version}: an older "
+        "engine may not read it.", f"Upgrade the engine of {host}.", host, OLDER)]
+
+
+def _room(source: Source, host: str, here: HostFacts, what: str) -> list[Finding]:
+    if what == RESUME or not here.state.free:
+        return []
+    needed = _COPIES * source.weight + SPARE
+    if here.state.free >= needed:
+        return []
+    return [Finding(
+        "restore_no_room", "critical",
+        f"{host} has {backup_report.size(here.state.free)} free below /var/lib, and {backup_report.size(needed)} are "
+        f"needed: the archived state takes {backup_report.size(source.weight)}, it lies there {_COPIES} times in the "
+        "meantime, and an engine makes its next log segment in advance.", "Make room there.", host)]
+
+
+def _addresses(wanted: Wanted, facts: Mapping[str, HostFacts], host: str) -> list[Finding]:
+    """What the hosts' addresses would give reason to refuse later, when the swarm is back: said now."""
+    found = []
+    for want in wanted.nodes:
+        item = facts.get(want.host)
+        if item is None or not item.answered:
+            continue
+        _addr, problems = inventory.advertise(want, item.addresses)
+        found += problems
+    return found
+
+
+def _lacks_engine(here: HostFacts, told: Manifest, libraries: Sequence[str] | None) -> bool:
+    if not here.answered:
+        return False
+    needs = {"docker", "nacl", "cryptography"} if told.autolock else {"docker"}
+    return (not here.engine.installed or here.problem == "no_sdk"
+            or (libraries is not None and not needs <= set(libraries)))
+
+
+def _notes(
+    source: Source, host: str, facts: Mapping[str, HostFacts], lost: Sequence[str], what: str, engine: bool,
+    now: datetime | None,
+) -> list[Finding]:
+    told, here = source.manifest, facts[host]
+    notes = []
+    if what == NOTHING:
+        return [Finding("restored_already", "info", f"{host} was restored from this archive "
+                        f"{here.state.reinit.get('finished_at') or 'before'}, and its swarm runs.", "", host)]
+    if what == RESUME:
+        notes.append(Finding("restore_goes_on", "info", f"A restore of this archive was broken off on {host} after the "
+                             f"step '{here.state.reinit.get('step')}'. It goes on.", "", host))
+    elif holds_log(here, told) or runs_as_manager(here, told):
+        notes.append(Finding("restore_log_aside", "warning", f"{host} has a raft log of this swarm, which may be newer "
+                             "than the archive. It is moved aside, below /var/lib/quorum.swarm.", "", host))
+    elif belongs(here) and here.state.role == "worker" and is_of(here, told):
+        notes.append(Finding("restore_worker_ends", "warning", f"{host} is a worker of this swarm so far. Its state is "
+                             "moved aside, and its tasks stop.", "", host))
+    age = _age(told, now)
+    if age is not None:
+        notes.append(Finding("restore_age", "info", f"The archive is {health.span(age)} old. What was changed in the "
+                             "swarm since then is lost.", ""))
+    if engine:
+        notes.append(Finding("restore_engine", "info", f"{host} gets an engine, or the Python libraries that it lacks.",
+                             "", host))
+    for name, item in facts.items():
+        if name != host and item.answered and _leftovers(item, told):
+            notes.append(Finding("restore_leftovers", "info", f"{name} has leftovers of another swarm "
+                                 f"({item.state.swarm_id or 'unknown'}). They are moved aside.", "", name))
+        if name in lost and item.answered and not runs_as_manager(item, told):
+            notes.append(Finding("restore_not_lost", "info", f"{name} is named in swarm_restore_lost, and answers: it "
+                                 "comes back with the others.", "", name))
+    return notes
+
+
+def _leftovers(item: HostFacts, told: Manifest) -> bool:
+    """Whether a state lies here that is not the archived swarm's, and of which no member runs."""
+    there = bool(item.state.swarm_id or item.state.raft_log)
+    return there and not is_of(item, told)
+
+
+def _age(told: Manifest, now: datetime | None) -> timedelta | None:
+    taken = health.parse_time(told.taken_at)
+    return max(now - taken, timedelta(0)) if now is not None and taken is not None else None
+
+
+# -- how the others come back ----------------------------------------------------------------------------------------
+
+
+def foreseen(told: Manifest) -> tuple[Node, ...]:
+    """The nodes of the restored swarm, as far as the archive tells: for a plan that is only shown."""
+    return tuple(Node(node_id, hostname, "manager" if node_id in told.managers else "worker", state="unknown")
+                 for node_id, hostname in told.objects.get("node", ()))
+
+
+def members(
+    source: Source,
+    wanted: Wanted,
+    decision: Decision,
+    facts: Mapping[str, HostFacts],
+    nodes: Sequence[Node],
+    now: datetime | None = None,
+) -> Members:
+    """How each of the other hosts comes back, and the entries to be removed before any of them does.
+
+    A manager that comes back and still has an entry is a manager again by itself: so nobody's entries go first.
+
+    :param facts: of every host of the inventory, as seen before anything was changed.
+    :param nodes: of the restored swarm.
+    """
+    told = source.manifest
+    own = told.node_id
+    listed = {node.id: node for node in nodes}
+    hosts = [node.host for node in wanted.nodes] + [*wanted.absent]
+    hosts += [name for name in facts if name not in hosts]
+    returns = [_return(told, decision, facts[name], listed, now) for name in hosts
+               if name != decision.host and name in facts]
+    kept = {own} | {item.node_id for item in returns if item.way in (MEMBER, FOLLOW)}
+    gone: dict[str, str] = {}
+    for node in nodes:
+        if node.id in kept or node.voter:
+            continue  # who votes now came back after the restore, and is the topology's business
+        owner = next((item for item in returns if item.way in (CLEAN, JOIN, LOST)
+                      and _is_entry_of(node, facts[item.host])), None)
+        if owner is not None:
+            gone[node.id] = owner.host
+        elif _is_entry_of(node, facts[decision.host]) or node.role == "manager":
+            # An entry of the restored host's other lives, or of a manager that no host of the inventory is.
+            gone[node.id] = node.host or node.hostname
+    ghosts = tuple(Removal(f"{name}, entry {node_id}", node_id, live=False, entry=True)
+                   for node_id, name in sorted(gone.items(), key=lambda pair: (pair[1], pair[0])))
+    return Members(tuple(returns), ghosts)
+
+
+def _is_entry_of(node: Node, item: HostFacts) -> bool:
+    """Whether this entry is one of the host's lives: by its node ID, by the noted name, or by its hostname."""
+    if node.id == item.state.node_id:
+        return True
+    return node.host == item.host if node.host else node.hostname in (item.hostname or item.host, item.host)
+
+
+def _return(
+    told: Manifest, decision: Decision, item: HostFacts, listed: Mapping[str, Node], now: datetime | None
+) -> Return:
+    """How one host comes back."""
+    host, state = item.host, item.state
+    if not item.answered:
+        return Return(host, LOST, why="it does not answer")
+    if host in decision.stop:
+        return Return(host, JOIN, why="its state was moved aside: it joins anew")
+    if not (state.swarm_id or state.raft_log or belongs(item)):
+        return Return(host, JOIN, why="it is in no swarm: it joins anew")
+    node = listed.get(state.node_id or item.membership.node_id)
+    if not is_of(item, told):
+        return Return(host, CLEAN, why=f"a state of another swarm ({state.swarm_id or 'unknown'}) is moved aside: it "
+                                       "joins anew")
+    if node is None:
+        return Return(host, CLEAN, why="the restored swarm does not list its node: its state is moved aside, and it "
+                                       "joins anew")
+    if decision.what == NOTHING and (node.voter or (node.state == "ready" and not node.is_manager)):
+        return Return(host, MEMBER, node.id, "it is back already")
+    ends = health.parse_time(item.certificate_expires)
+    if ends is not None and now is not None and ends <= now:
+        return Return(host, CLEAN, why=f"its certificate ended {item.certificate_expires}: its state is moved aside, "
+                                       "and it joins anew")
+    log = ", its raft log is moved aside" if state.role == "manager" else ""
+    return Return(host, FOLLOW, node.id, f"stays node {node.id}{log}")
+
+
+def late(members_: Members, results: Mapping[str, Mapping[str, Any]]) -> tuple[Removal, ...]:
+    """Entries of hosts that were to stay the nodes that they were, and did not: nobody's, too.
+
+    A manager among them would count as a voter that never comes.
+
+    :param results: what ``swarm_follow`` returned, by host.
+    """
+    return tuple(
+        Removal(f"{item.host}, entry {item.node_id}", item.node_id, live=False, entry=True)
+        for item in members_.of(FOLLOW)
+        if not came_back(results.get(item.host) or {}) or results[item.host].get("way") == "cleaned")
+
+
+def came_back(result: Mapping[str, Any]) -> bool:
+    """Whether ``swarm_follow`` ended well on a host."""
+    return bool(result) and not (result.get("failed") or result.get("unreachable") or result.get("skipped"))
+
+
+def plan_of(source: Source, decision: Decision, members_: Members) -> list[Step]:
+    """The whole plan as an operator reads it."""
+    told = source.manifest
+    steps = [Step("engine", decision.host, "", "what it lacks of an engine is installed")] * decision.engine
+    steps += [Step("stop", host, "", "Docker is stopped, and the state of the old swarm moved aside")
+              for host in decision.stop]
+    if decision.what != NOTHING:
+        steps.append(Step(decision.what, decision.host, "",
+                          f"swarm {told.swarm_id}, as the manager {told.node_id} at {told.raft_addr}; what lies there "
+                          "is moved aside" + ("; the unlock key is changed" if told.autolock else "")))
+    steps += [Step("remove", item.host.partition(", ")[0], item.node_id, f"entry {item.node_id} is nobody's any more")
+              for item in members_.ghosts]
+    words = {FOLLOW: "follow", CLEAN: "clean", JOIN: "join", LOST: "lost"}
+    # Who is there when all was done before is no part of the plan, nor is who only has to join: provision plans that.
+    shown = (FOLLOW, CLEAN) if decision.what == NOTHING else (FOLLOW, CLEAN, JOIN, LOST)
+    steps += [Step(words[item.way], item.host, item.node_id, item.why) for item in members_.of(*shown)]
+    return steps
+
+
+# -- what came of it -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that a run did, for its report."""
+
+    what: str
+    host: str
+    restored: Mapping[str, Any] = field(default_factory=dict)
+    """What ``swarm_restore`` returned."""
+    stopped: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What ``swarm_follow`` returned on the hosts that were stopped beforehand."""
+    followed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    nodes: Sequence[Node] | None = None
+    """The swarm at the end; None: it was not looked at again."""
+    phases: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by phase, in their order."""
+    backup: str = ""
+    """The archive that was made afterwards."""
+    lost: Sequence[str] = ()
+
+
+def report(
+    source: Source, wanted: Wanted, members_: Members, facts: Mapping[str, HostFacts], outcome: Outcome,
+    now: datetime,
+) -> tuple[list[str], dict[str, Any]]:
+    """What a restore came to: lines for a person, and the same as values."""
+    told, done = source.manifest, outcome.restored
+    age = _age(told, now)
+    objects = {kind: len(told.objects.get(kind, ())) for kind in backup_report.KINDS}
+    hosts = _hosts(members_, facts, outcome)
+    todo = _todo(wanted, outcome, hosts)
+    data = {
+        "archive": source.path, "sha256": source.sha256, "taken_at": told.taken_at, "from_host": told.host,
+        "age_seconds": int(age.total_seconds()) if age is not None else None,
+        "swarm_id": told.swarm_id, "host": outcome.host, "node_id": told.node_id, "what": outcome.what,
+        "autolock": told.autolock, "unlock_key_changed": bool(done.get("rotated")), "aside": done.get("aside") or "",
+        "objects": objects, "missing": _lists(done.get("missing")), "extra": _lists(done.get("extra")),
+        "hosts": hosts, "lost": list(outcome.lost),
+        "nodes": [asdict(node) for node in outcome.nodes] if outcome.nodes is not None else None,
+        "phases": dict(outcome.phases), "seconds": round(sum(outcome.phases.values()), 1),
+        "engine_phases": dict(done.get("phases") or {}), "backup": outcome.backup, "to_do": todo,
+    }
+    return _lines(source, outcome, data, age), data
+
+
+def _lists(named: Any) -> dict[str, list[list[str]]]:
+    """[ID, name] by kind."""
+    return {str(kind): [[str(part) for part in one] for one in items] for kind, items in (named or {}).items()}
+
+
+def _hosts(members_: Members, facts: Mapping[str, HostFacts], outcome: Outcome) -> dict[str, dict[str, Any]]:
+    """How each host came back, and how many of its task containers did not live through it."""
+    hosts: dict[str, dict[str, Any]] = {}
+    if outcome.what != NOTHING and outcome.host in facts:
+        ended = len(facts[outcome.host].state.containers)
+        hosts[outcome.host] = {"way": "restored", "identity": "kept", "interrupted": ended, "error": ""}
+    for item in members_.returns:
+        result = outcome.followed.get(item.host) or outcome.stopped.get(item.host) or {}
+        way, identity, error = item.way, "none", ""
+        if item.way in (FOLLOW, CLEAN):
+            if came_back(result):
+                way = str(result.get("way") or "none")
+                identity = "kept" if item.way == FOLLOW and way != "cleaned" else "new"
+            else:
+                way, error = "failed", str(result.get("msg") or "it was not asked")
+        elif item.way == MEMBER:
+            identity = "kept"
+        elif item.way == JOIN:
+            way, identity = ("cleaned" if item.host in outcome.stopped else "joined"), "new"
+        hosts[item.host] = {"way": way, "identity": identity, "interrupted": int(result.get("interrupted") or 0),
+                            "error": error}
+    return hosts
+
+
+def _todo(wanted: Wanted, outcome: Outcome, hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What is left to an operator."""
+    todo = [f"{host} did not come back ({item['error'].rstrip('.')}). ansible-playbook quorum.swarm.provision"
+            for host, item in hosts.items() if item["way"] == "failed"]
+    lost = [*outcome.lost]
+    if lost:
+        todo.append(f"{', '.join(lost)} {'is' if len(lost) == 1 else 'are'} in the inventory, and not in the swarm. "
+                    "Keep the old state from starting there; then ansible-playbook quorum.swarm.provision, or take "
+                    f"{'it' if len(lost) == 1 else 'them'} out of the inventory.")
+    if outcome.nodes is not None:
+        reached = {node.host for node in outcome.nodes if node.reachable}
+        missing = [node.host for node in wanted.managers if node.host not in reached and node.host not in lost]
+        if missing:
+            todo.append(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} no manager yet. "
+                        "ansible-playbook quorum.swarm.health")
+        voters = len(reached)
+        if lost and voters < len(wanted.managers) + len(set(lost) - {node.host for node in wanted.nodes}):
+            todo.append(f"The swarm has {voters} manager{'s' * (voters != 1)}, which is less than it is meant to have.")
+    if any(outcome.restored.get(name) for name in ("missing",)):
+        todo.append("Objects of the archive are missing in the swarm: see above.")
+    return todo
+
+
+def _lines(source: Source, outcome: Outcome, data: Mapping[str, Any], age: timedelta | None) -> list[str]:
+    """For a person."""
+    told = source.manifest
+    old = f", {health.span(age)} old" if age is not None else ""
+    head = {NOTHING: "was restored before", RESUME: "restored, going on with a run that was broken off"}
+    lines = [
+        f"{head.get(outcome.what, 'restored')}: swarm {told.swarm_id} on {outcome.host}, from the state of "
+        f"{told.host}{old}",
+        f"  archive  {source.path}",
+        "  objects  " + ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in data["objects"].items()
+                                  if count),
+    ]
+    for title, named in (("missing", data["missing"]), ("more", data["extra"])):
+        lines += [f"  {title:<7}  {kind}: " + ", ".join(one[1] or one[0] for one in items)
+                  for kind, items in named.items()]
+    if data["aside"]:
+        lines.append(f"  aside    what lay on {outcome.host} before: {data['aside']}")
+    if outcome.restored.get("relocked"):
+        lines.append(f"  note     {outcome.restored['relocked']}")
+    if data["unlock_key_changed"]:
+        lines.append("  key      the unlock key was changed, and is kept on the controller with the one before it")
+    if data["hosts"]:
+        width = max(len(host) for host in data["hosts"])
+        lines += ["", "how the hosts came back:"]
+        for host, item in data["hosts"].items():
+            what = {"kept": "the node that it was", "new": "as a new node", "none": "not in the swarm"}
+            ended = (f"; {item['interrupted']} task container{'s' * (item['interrupted'] != 1)} ended"
+                     if item["interrupted"] else "")
+            words = f"FAILED: {item['error']}" if item["error"] else what[item["identity"]]
+            lines.append(f"  {host:<{width}}  {item['way']:<11}  {words}{ended}")
+    if data["phases"]:
+        lines += ["", "  ".join(f"{name} {seconds:.1f} s" for name, seconds in data["phases"].items())
+                  + f"; {data['seconds']:.0f} s in all"]
+    if data["engine_phases"]:
+        lines.append(f"on {outcome.host}: " + ", ".join(f"{name} {seconds:.1f} s"
+                                                       for name, seconds in data["engine_phases"].items()))
+    if outcome.backup:
+        lines.append(f"a new backup: {outcome.backup}")
+    if data["to_do"]:
+        lines += ["", "to do:", *(f"  {line}" for line in data["to_do"])]
+    return lines
