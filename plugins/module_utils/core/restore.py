@@ -129,12 +129,13 @@ def preflight(
 ) -> Start:
     """Which host is restored, and what stands against it before any host is asked.
 
-    :param asked_host: ``swarm_restore_host``; empty: the first manager of the inventory.
+    :param asked_host: ``swarm_restore_host``; empty: the manager that the archive is of, because it has the address that
+        is needed; where the inventory does not list that one, its first manager.
     :param lost: ``swarm_restore_lost``.
     """
     told = source.manifest
     managers = [node.host for node in wanted.managers]
-    host = asked_host or (managers[0] if managers else "")
+    host = asked_host or next((name for name in managers if name == told.host), managers[0] if managers else "")
     found = []
     if host and host not in managers:
         found.append(Finding(
