@@ -38,6 +38,7 @@ class ActionModule(ActionBase):
                 f"is missing. Put that right and run again.")
         args["nodes"] = nodes
         args["absent"] = [
+            item if item.get("entry") else  # it is named for an entry, not for a host
             {**item, "left": bool(item.get("left")) or _left(task_vars["hostvars"].get(item["host"], {}))}
             for item in args.get("absent") or []]
         return self._execute_module(module_args=args, task_vars=task_vars)
