@@ -30,15 +30,18 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     plan,
     provision,
     restart,
+    restore,
     schedule,
     verdict,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
+from ansible_collections.quorum.swarm.plugins.module_utils.core.manifest import Manifest
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
     LABEL_HOST,
     Address,
     Engine,
     HostFacts,
+    LocalState,
     Membership,
     Node,
     Service,
@@ -339,12 +342,16 @@ def test_every_allowance_stands_beside_a_refusal() -> None:
             "The inventory, before any host is asked",
             "The hosts and the swarm, before anything is changed",
             "The schedule of backups, before it is written",
+            "A restore, before anything is changed",
         )
         for cell in tables(heading)
     }
     # Not of provision: it lets a restart of Docker pass, in a swarm of one or two managers.
     assert set(inventory.ALLOWANCES) - {restart.ALLOW} <= named
     assert named <= set(inventory.ALLOWANCES) | {"swarm_force", "none"}
+
+
+RESTORE_ALLOWANCES = {restore.RUNNING, restore.FOREIGN, restore.OLDER, restore.UNFINISHED}
 
 
 def test_what_is_allowed_passes() -> None:
@@ -359,7 +366,9 @@ def test_what_is_allowed_passes() -> None:
         assert identifier not in [item.id for item in left]
         passed.append(finding.relaxed_by)
     # Not of the decision on a swarm.
-    assert set(inventory.ALLOWANCES) - set(passed) == {restart.ALLOW, "swarm_allow_limit", schedule.ALLOW_OTHER}
+    assert set(inventory.ALLOWANCES) - set(passed) == {
+        restart.ALLOW, "swarm_allow_limit", schedule.ALLOW_OTHER, *RESTORE_ALLOWANCES
+    }  # fmt: skip
 
 
 def scheduled() -> list[Finding]:
@@ -394,6 +403,68 @@ def test_what_the_schedule_is_refused_for() -> None:
     assert {cells[0].strip("`") for cells in rows} == ids_in(CORE / "schedule.py", {"critical"})
     named = tables("The schedule of backups, before it is written")
     assert sorted(named) == sorted(rows), markdown(sorted(rows))
+
+
+ARCHIVED = restore.Source(
+    Manifest(
+        "swarm-1", "node-m2", "m2", "m2", "2026-11-25T01:00:00Z", "26.1.5", raft_addr="192.0.2.12:2377",
+        managers={f"node-{name}": f"{HOSTS[name]['ansible_host']}:2377" for name in ("m1", "m2", "m3")},
+        objects={"node": tuple((f"node-{name}", name) for name in ("m1", "m2", "m3", "w1"))},
+    ),
+    "5be1c0ffee00aa", "/srv/swarm/backups/archive.tar.gz", 40_000_000,
+)  # fmt: skip
+"""The archive of m2 that the restores below are asked to bring back."""
+RESTORED_BEFORE = {"what": "restore", "archive": "f00dd00dcafe11", "step": "placed", "started_at": "2026-11-25T02:00:00"}
+
+
+def held(swarm_id: str, role: str, state: str = "active", **others: Any) -> dict[str, Any]:
+    """A host that has a state of a swarm on its disk."""
+    control = role == "manager" and state == "active"
+    return {"state": LocalState(swarm_id=swarm_id, node_id="node-x", role=role, raft_log=role == "manager"),
+            "membership": Membership(state, "node-x" if state else "", control=control), **others}
+
+
+RESTORES: dict[str, tuple[World, dict[str, Any]]] = {
+    "restore_address": (World(seen={"m2": {"addresses": (Address("192.0.2.99", 24, "eth0"),)}}), {}),
+    "restore_foreign": (World(seen={"w1": held("swarm-2", "worker")}), {}),
+    "restore_host_silent": (World(seen=silent("m2")), {}),
+    "restore_no_room": (World(seen={"m2": {"state": LocalState(free=50_000_000)}}), {}),
+    "restore_older_engine": (World(seen={"m2": {"engine": Engine(True, True, "20.10.24", "engine-m2")}}), {}),
+    "restore_running": (World(seen={"m1": held("swarm-1", "manager")}), {}),
+    "restore_silent": (World(seen={**silent("m1"), "m3": held("swarm-1", "manager", "")}), {}),
+    "restore_unfinished": (World(seen={"m2": {"state": LocalState(reinit=RESTORED_BEFORE)}}), {}),
+    "restore_unlisted_manager": (World(("m1", "m2", "m4")), {}),
+    "restore_host_lost": (World(), {"lost": ["m2"]}),
+    "restore_host_no_manager": (World(), {"asked_host": "w1"}),
+    "restore_lost_unknown": (World(), {"lost": ["m9"]}),
+    "restore_no_manager": (World(()), {}),
+    "restore_other_swarm": (World(shared={"swarm_id": "swarm-2"}), {}),
+    "restore_without_controller_dir": (World(), {"autolock": True}),
+}
+
+
+def restore_findings(world: World, asked: Mapping[str, Any]) -> list[Finding]:
+    """What a restore is refused for, before and after the hosts are asked."""
+    asked = dict(asked)
+    source = replace(ARCHIVED, manifest=replace(ARCHIVED.manifest, autolock=asked.pop("autolock", False)))
+    wanted = world.wanted()
+    start = restore.preflight(source, wanted, world.groups, **asked)
+    if start.refusals:
+        return list(start.refusals)
+    return list(restore.decide(source, wanted, start.host, world.facts(), asked.get("lost", ())).refusals)
+
+
+def test_what_a_restore_is_refused_for() -> None:
+    rows = []
+    for identifier, (world, asked) in RESTORES.items():
+        found = [item for item in restore_findings(world, asked) if item.id == identifier]
+        assert found, f"{identifier} was not provoked; what was: {restore_findings(world, asked)}"
+        rows.append(row(found[0]))
+        if found[0].relaxed_by:
+            allowed = replace(world, shared={**world.shared, found[0].relaxed_by: "true"})
+            assert identifier not in [item.id for item in restore_findings(allowed, asked)]
+    assert set(RESTORES) == ids_in(CORE / "restore.py", {"critical"})
+    assert sorted(tables("A restore, before anything is changed")) == sorted(rows), markdown(sorted(rows))
 
 
 # -- what a run leaves undone, and what is refused at the moment of acting ---------------------------------------------
@@ -526,7 +597,7 @@ def test_every_variable_is_named() -> None:
 def test_no_other_variable_is_named() -> None:
     named = set(re.findall(r"`(swarm_[a-z_]+|engine_[a-z_]+)`", README))
     modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
-    identifiers = {*INVENTORY_ALONE, *HOSTS_AND_SWARM, *UNFINISHED}
+    identifiers = {*INVENTORY_ALONE, *HOSTS_AND_SWARM, *UNFINISHED, *RESTORES}
     assert named - known_variables() - modules - identifiers - set(inventory.GROUPS) == set()
 
 

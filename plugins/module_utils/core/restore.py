@@ -129,8 +129,8 @@ def preflight(
 ) -> Start:
     """Which host is restored, and what stands against it before any host is asked.
 
-    :param asked_host: ``swarm_restore_host``; empty: the manager that the archive is of, because it has the address that
-        is needed; where the inventory does not list that one, its first manager.
+    :param asked_host: ``swarm_restore_host``; empty: the manager that the archive is of, because it has the address
+        that is needed; where the inventory does not list that one, its first manager.
     :param lost: ``swarm_restore_lost``.
     """
     told = source.manifest
@@ -352,8 +352,8 @@ def _unfinished(host: str, entry: Mapping[str, Any]) -> Finding:
     what = str(entry.get("what") or "restore")
     return Finding(
         "restore_unfinished", "critical",
-        f"On {host} a {'recovery' if what == 'recover' else what}{of} was begun ({entry.get('started_at') or 'earlier'}"
-        f") and broken off after the step '{entry.get('step') or 'unknown'}'.",
+        f"{host} has an unfinished {'recovery' if what == 'recover' else what}{of}: begun "
+        f"{entry.get('started_at') or 'earlier'}, broken off after the step '{entry.get('step') or 'unknown'}'.",
         "Run that one again, which ends it, or begin anew from this archive.", host, UNFINISHED)
 
 
@@ -403,7 +403,7 @@ def _room(source: Source, host: str, here: HostFacts, what: str) -> list[Finding
         return []
     return [Finding(
         "restore_no_room", "critical",
-        f"{host} has {backup_report.size(here.state.free)} free below /var/lib, and {backup_report.size(needed)} are "
+        f"{host} has {backup_report.size(here.state.free)} free for /var/lib/quorum.swarm, and {backup_report.size(needed)} are "
         f"needed: the archived state takes {backup_report.size(source.weight)}, it lies there {_COPIES} times in the "
         "meantime, and an engine makes its next log segment in advance.", "Make room there.", host)]
 
@@ -624,15 +624,18 @@ def report(
     """What a restore came to: lines for a person, and the same as values."""
     told, done = source.manifest, outcome.restored
     age = _age(told, now)
+    # Long after a restore the swarm is another one than the archive's, as it should be.
+    differs = {} if outcome.what == NOTHING else done
     objects = {kind: len(told.objects.get(kind, ())) for kind in backup_report.KINDS}
     hosts = _hosts(members_, facts, outcome)
     todo = _todo(wanted, outcome, hosts)
-    data = {
+    todo += ["Objects of the archive are missing in the swarm: see above."] * bool(differs.get("missing"))
+    data: dict[str, Any] = {
         "archive": source.path, "sha256": source.sha256, "taken_at": told.taken_at, "from_host": told.host,
         "age_seconds": int(age.total_seconds()) if age is not None else None,
         "swarm_id": told.swarm_id, "host": outcome.host, "node_id": told.node_id, "what": outcome.what,
         "autolock": told.autolock, "unlock_key_changed": bool(done.get("rotated")), "aside": done.get("aside") or "",
-        "objects": objects, "missing": _lists(done.get("missing")), "extra": _lists(done.get("extra")),
+        "objects": objects, "missing": _lists(differs.get("missing")), "extra": _lists(differs.get("extra")),
         "hosts": hosts, "lost": list(outcome.lost),
         "nodes": [asdict(node) for node in outcome.nodes] if outcome.nodes is not None else None,
         "phases": dict(outcome.phases), "seconds": round(sum(outcome.phases.values()), 1),
@@ -664,7 +667,8 @@ def _hosts(members_: Members, facts: Mapping[str, HostFacts], outcome: Outcome) 
         elif item.way == MEMBER:
             identity = "kept"
         elif item.way == JOIN:
-            way, identity = ("cleaned" if item.host in outcome.stopped else "joined"), "new"
+            there = outcome.nodes is None or any(node.host == item.host for node in outcome.nodes)
+            way, identity = ("cleaned" if item.host in outcome.stopped else "joined"), "new" if there else "none"
         hosts[item.host] = {"way": way, "identity": identity, "interrupted": int(result.get("interrupted") or 0),
                             "error": error}
     return hosts
@@ -688,8 +692,6 @@ def _todo(wanted: Wanted, outcome: Outcome, hosts: Mapping[str, Mapping[str, Any
         voters = len(reached)
         if lost and voters < len(wanted.managers) + len(set(lost) - {node.host for node in wanted.nodes}):
             todo.append(f"The swarm has {voters} manager{'s' * (voters != 1)}, which is less than it is meant to have.")
-    if any(outcome.restored.get(name) for name in ("missing",)):
-        todo.append("Objects of the archive are missing in the swarm: see above.")
     return todo
 
 

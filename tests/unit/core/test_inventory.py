@@ -141,8 +141,12 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         {"inventory": managers("abc") | {"w1": "absent"}, "swarm": swarm("abc", SW), "hosts": {"w1": "silent"}},
         "absent_host_silent", "w1 is to be taken out and does not answer: it cannot leave by itself.", "swarm_force"),
 }
-ELSEWHERE = {"swarm_allow_limit", "swarm_allow_other_schedule", "swarm_allow_quorum_pause"}
-"""Held by the guard of the playbooks, by the schedule of backups, and by the engine role where it restarts Docker."""
+ELSEWHERE = {
+    "swarm_allow_limit", "swarm_allow_older_engine", "swarm_allow_other_schedule", "swarm_allow_quorum_pause",
+    "swarm_allow_restore_foreign", "swarm_allow_restore_running", "swarm_allow_unfinished_restore",
+}  # fmt: skip
+"""Held by the guard of the playbooks, by the schedule of backups, by the engine role where it restarts Docker, and by
+restore."""
 
 
 def refusals(case: dict[str, Any], **shared: Any) -> list[Finding]:
