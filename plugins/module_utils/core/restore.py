@@ -539,6 +539,8 @@ def _return(
     if host in decision.stop:
         return Return(host, JOIN, why="its state was moved aside: it joins anew")
     if not (state.swarm_id or state.raft_log or belongs(item)):
+        if item.engine.installed and not item.engine.answers and item.problem != "no_sdk":
+            return Return(host, CLEAN, why="Docker does not run: it is started, and the host joins anew")
         return Return(host, JOIN, why="it is in no swarm: it joins anew")
     node = listed.get(state.node_id or item.membership.node_id)
     if not is_of(item, told):

@@ -378,7 +378,7 @@ def gone(found: Members) -> set[str]:
     [
         # Wiped managers join anew, and their entries go; workers stay what they were.
         ({}, (), {"m1": "join", "m3": "join", "w1": "follow", "w2": "follow"}, {"node-m1", "node-m3"}),
-        ({"w1": "off", "w2": ""}, (), {"w1": "join", "w2": "join"}, {"node-m1", "node-m3", "node-w1", "node-w2"}),
+        ({"w1": "off", "w2": ""}, (), {"w1": "clean", "w2": "join"}, {"node-m1", "node-m3", "node-w1", "node-w2"}),
         ({"m1": "silent"}, ("m1",), {"m1": "lost", "m3": "join"}, {"node-m1", "node-m3"}),
         ({"w1": "silent"}, ("w1",), {"w1": "lost"}, {"node-m1", "node-m3", "node-w1"}),
         # A manager that stood still keeps its node, and loses its log.
