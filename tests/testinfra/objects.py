@@ -10,6 +10,8 @@ from tests.lab.workload import IMAGE
 
 SECRET = "the-secret-that-nobody-may-see"
 """The payload of the secret that `populate` makes."""
+CONFIG = "colour = blue\n"
+"""That of the config."""
 
 
 def populate(lab: Lab, manager: str = "m1") -> None:
@@ -17,7 +19,7 @@ def populate(lab: Lab, manager: str = "m1") -> None:
     lab.workload_up(manager)
     node = lab.node(manager)
     node.run("docker secret create password -", stdin=SECRET)
-    node.run("docker config create settings -", stdin="colour = blue\n")
+    node.run("docker config create settings -", stdin=CONFIG)
     node.run("docker network create --driver overlay --label kept=yes net-a")
     node.run(
         "docker service create --quiet --detach --name reader --label tier=back --replicas 2 --no-resolve-image "

@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How swarms are lost, and whether a restored one works: asked with Docker's own tools, on the hosts themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.lab.lab import Lab
+from tests.lab.workload import IMAGE
+from tests.testinfra import objects
+from tests.testinfra.swarms import eventually, host, membership
+
+STATE = "/var/lib/docker/swarm"
+ASIDE = "/var/lib/quorum.swarm/aside"
+TRIAL = "trial"
+"""The service by which a swarm is tried."""
+
+
+def wipe(lab: Lab, names: Iterable[str]) -> None:
+    """These hosts lose all that they know of a swarm, and Docker runs again: a disk that was replaced."""
+    for name in names:
+        lab.node(name).run(f"systemctl stop docker.socket docker; rm -rf {STATE} /var/lib/quorum.swarm; "
+                           "systemctl reset-failed docker.socket docker; systemctl start docker")  # fmt: skip
+
+
+def stop(lab: Lab, names: Iterable[str]) -> None:
+    """Docker stands still on these hosts, and what it knows lies there."""
+    for name in names:
+        lab.node(name).run("systemctl stop docker.socket docker")
+
+
+def containers(lab: Lab, names: Iterable[str]) -> dict[str, set[str]]:
+    """The running task containers of each host."""
+    listed = "docker ps --quiet --no-trunc --filter label=com.docker.swarm.task.id"
+    return {name: set(lab.node(name).run(listed).stdout.split()) for name in names}
+
+
+def assert_works(lab: Lab, manager: str, workers: Iterable[str]) -> None:
+    """New tasks run on every worker, read the swarm's secret and config, and reach each other over its network."""
+    workers = list(workers)
+    node = lab.node(manager)
+    node.run(
+        f"docker service create --quiet --detach --name {TRIAL} --mode global --constraint node.role==worker "
+        "--no-resolve-image --endpoint-mode dnsrr --network net-a --secret password --config settings "
+        f"{IMAGE} /bin/busybox sleep 1000000"
+    )
+    try:
+        found: dict[str, str] = {}
+
+        def running() -> bool:
+            for name in workers:
+                ask = f"docker ps --quiet --no-trunc --filter label=com.docker.swarm.service.name={TRIAL}"
+                found[name] = lab.node(name).run(ask).stdout.strip()
+            return all(found.values())
+
+        eventually(running, f"tasks of {TRIAL} on {', '.join(workers)}")
+        wanted = {
+            hashlib.sha256(text.encode()).hexdigest() for text in (objects.SECRET, objects.CONFIG)
+        }
+        addresses = {}
+        for name, container in found.items():
+            sums = lab.node(name).run(f"docker exec {container} /bin/busybox sha256sum /run/secrets/password /settings")
+            assert {line.split()[0] for line in sums.stdout.splitlines()} == wanted, sums.stdout
+            networks = lab.node(name).run("docker inspect --format '{{json .NetworkSettings.Networks}}' " + container)
+            addresses[name] = json.loads(networks.stdout)["net-a"]["IPAddress"]
+        for name, container in found.items():
+            for other, address in addresses.items():
+                ping = f"docker exec {container} /bin/busybox ping -c 1 -W 2 {address}"
+                if other != name:
+                    eventually(lambda name=name, ping=ping: lab.node(name).run(ping, check=False).returncode == 0,  # type: ignore[misc]
+                               f"{name} reaches {other} over net-a", seconds=30)
+    finally:
+        node.run(f"docker service rm {TRIAL}")
+
+
+def assert_keys(lab: Lab, manager: str, managers: Iterable[str], controller: Path) -> None:
+    """The kept unlock key is the swarm's, and no manager has a key in clear on its disk."""
+    swarm_id = membership(host(lab, manager))["Cluster"]["ID"]
+    kept = json.loads((controller / "unlock-keys" / f"{swarm_id}.json").read_text())["current"]
+    assert lab.node(manager).run("docker swarm unlock-key --quiet").stdout.strip() == kept
+    for name in managers:
+        assert clear_keys(lab, name) == [], name
+
+
+def clear_keys(lab: Lab, name: str) -> list[str]:
+    """Files with a private key in clear, of a swarm that locks itself."""
+    return lab.node(name).run(f"grep -rl -e '-BEGIN PRIVATE KEY' {STATE} /var/lib/quorum.swarm",
+                              check=False).stdout.split()  # fmt: skip
+
+
+def report(controller: Path) -> dict[str, object]:
+    """The report of the last restore."""
+    path = max((controller / "reports").glob("restore-*.json"), key=lambda one: one.name)
+    assert path.stat().st_mode & 0o777 == 0o600
+    return dict(json.loads(path.read_text()))
