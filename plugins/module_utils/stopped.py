@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, TextIO
 
 from ansible_collections.quorum.swarm.plugins.module_utils import host, restart_guard, services
@@ -223,7 +224,7 @@ def arm(socket_path: str, unlock_key: str, seconds: float) -> None:
     shutil.rmtree(GUARD, ignore_errors=True)
     os.makedirs(GUARD, mode=0o700)
     program = os.path.join(GUARD, GUARD_PROGRAM)
-    services.write(program, _source(), 0o600)
+    services.write(program, source_of(restart_guard), 0o600)
     order = {
         "pid": os.getpid(),
         "started": restart_guard.started(os.getpid()),
@@ -262,12 +263,15 @@ def rescue() -> str:
         return "for an unknown reason"
 
 
-def _source() -> str:
-    """The guard's program. A module runs out of a zip file, where nothing can be copied from a path."""
-    loader = restart_guard.__spec__.loader if restart_guard.__spec__ else None
-    text = loader.get_source(restart_guard.__name__) if loader is not None and hasattr(loader, "get_source") else None
+def source_of(program: ModuleType) -> str:
+    """The text of a program of ours. A module runs out of a zip file, where nothing can be copied from a path.
+
+    :raises Refused: it cannot be found.
+    """
+    loader = program.__spec__.loader if program.__spec__ else None
+    text = loader.get_source(program.__name__) if loader is not None and hasattr(loader, "get_source") else None
     if not text:
-        raise Refused("The restart guard's program cannot be found.")
+        raise Refused(f"The program {program.__name__.rpartition('.')[2]} cannot be found.")
     return str(text)
 
 
