@@ -14,6 +14,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -73,6 +74,7 @@ class ActionModule(ActionBase):
             "reason": judgement.reason,
             "quorum": document["quorum"],
             "backup": document["backup"],
+            "drill": document["drill"],
             "findings": document["findings"],
             "failure": health.failure(judgement, grave, options["fail_on"]),
         }
@@ -142,7 +144,15 @@ def _backup(judgement: verdict.Judgement, wanted: inventory.Wanted, now: datetim
         return health.Backup(wanted.backup_dir, problem=str(error))
     if name is None:
         return health.Backup(wanted.backup_dir)
-    return health.Backup(wanted.backup_dir, name.file, name.host, now - name.taken_at)
+    backup = health.Backup(wanted.backup_dir, name.file, name.host, now - name.taken_at)
+    if not wanted.controller_dir:
+        return backup
+    try:
+        last = controller_dir.last_drill(wanted.controller_dir, swarm_id)
+    except AnsibleActionFail as error:
+        return replace(backup, drill_problem=str(error))
+    drilled = health.Drilled(now - last.moment, last.host, last.seconds) if last is not None else None
+    return replace(backup, drilled=drilled, recorded=True)
 
 
 def _write(path: str, text: str) -> None:

@@ -6,16 +6,19 @@
 ends both when the module that wanted it is gone.
 
 A program of its own, with nothing but Python's standard library: ``isolated.py`` lays its source down on the host and
-has systemd run it as the one process of a transient unit, with a network of its own and a file system that it cannot
-change. Its end is the end of everything in the unit. What it needs it reads from one folder on a tmpfs, ``order.json``;
-there it is told what is wanted, and says how far it is. It touches that folder and its own network, and starts dockerd.
+has systemd run it as the one process of a transient unit, with a network and a host name of its own, and a file system
+that it cannot change. Its end is the end of everything in the unit. What it needs it reads from one folder on a tmpfs,
+``order.json``; there it is told what is wanted, and says how far it is. It touches that folder, its own network and
+name, and starts dockerd.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -76,6 +79,19 @@ def not_isolated(outside, forbidden):
     seen = [path for path in forbidden if os.path.exists(path)]
     if seen:
         return f"it sees {seen[0]}"
+    return ""
+
+
+CLONE_NEWUTS = 0x04000000
+"""``clone(2)``: a name of its own."""
+
+
+def call(name):
+    """Be called so, and the host not. A manager tells its swarm the name of its host. Returns what went wrong."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWUTS) != 0:
+        return f"it cannot have a name of its own ({os.strerror(ctypes.get_errno())})"
+    socket.sethostname(name)
     return ""
 
 
@@ -158,7 +174,7 @@ def main(folder):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with open(os.path.join(folder, ORDER), encoding="utf-8") as stream:
         order = json.load(stream)
-    why = not_isolated(order["outside"], order["forbidden"]) or give(order["addresses"])
+    why = not_isolated(order["outside"], order["forbidden"]) or call(order["hostname"]) or give(order["addresses"])
     if why:
         say(folder, ready=False, why=why)
         while started(order["pid"]) == order["started"]:  # who reads it ends the unit, and its end removes it

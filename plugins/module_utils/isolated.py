@@ -128,22 +128,20 @@ def _unit_state() -> str:
 class Isolated:
     """The isolated engine; a ``reinit.Daemon``.
 
-        with isolated.alone(), Isolated(["198.51.100.11"], 300) as daemon:
-            daemon.start()
-            daemon.engine.version()
-
-    When it is left, or this process is gone, or the time is over, all of it ends.
+    When it is closed, or this process is gone, or the time is over, all of it ends.
     """
 
     addresses: Sequence[str]
     """Those that the host shall have, as the engine sees it."""
+    hostname: str
+    """What it believes that the host is called."""
     seconds: float
     """The longest that it may exist."""
     root_dir: str = os.path.join(DATA, "data")
     engine: Engine = field(default_factory=lambda: Engine(f"unix://{SOCKET}", election=ELECTION))
     _orders: int = 0
 
-    def __enter__(self) -> Isolated:
+    def open(self) -> None:
         """Have the isolation, without an engine yet.
 
         :raises Refused: it cannot be had, or would be none; nothing is left.
@@ -154,9 +152,12 @@ class Isolated:
         except BaseException:
             clear()
             raise
-        return self
 
-    def __exit__(self, *_error: Any) -> None:
+    def close(self) -> None:
+        """End it.
+
+        :raises Refused: something is left.
+        """
         clear()
 
     def _prepare(self) -> None:
@@ -171,6 +172,7 @@ class Isolated:
             "outside": drill_keeper.namespaces(),
             "forbidden": FORBIDDEN,
             "addresses": list(self.addresses),
+            "hostname": self.hostname,
             "command": command(self.root_dir),
         }
         services.write(os.path.join(RUN, drill_keeper.ORDER), json.dumps(order), 0o600)
@@ -213,6 +215,19 @@ class Isolated:
         if not state:
             return "the drill was ended"
         return "" if done and not state["running"] else f"it did not stop within {TO_STOP:.0f} s"
+
+    def containers(self) -> int:
+        """How many containers it has, or has had since it was started last."""
+        listed = self.engine.call("GET", "/containers/json", params={"all": "true"}) or []
+        found = {one["Id"] for one in listed}
+        events = self.engine.call("GET", "/events", params={
+            "since": "0", "until": f"{time.time():.3f}", "filters": json.dumps({"type": ["container"]})})
+        # One event is decoded; several are a line each.
+        lines = [events] if isinstance(events, dict) else [json.loads(line) for line in (events or "").splitlines()]
+        found |= {one["Actor"]["ID"] for one in lines}
+        with contextlib.suppress(FileNotFoundError):
+            found |= set(os.listdir(os.path.join(self.root_dir, "containers")))
+        return len(found)
 
     def _order(self, word: str) -> None:
         self._orders += 1

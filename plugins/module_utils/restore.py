@@ -102,7 +102,7 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
         if not resumes:
             _refuse(here, told, request)
         _need_address(told)
-        source, key = _source(opened, request)
+        source, key = source_of(opened, request)
         _need_room(here.root_dir, source)
         if check:
             return {"changed": True, "msg": f"Docker would be stopped, {statedir.directory(here.root_dir)} moved "
@@ -121,7 +121,7 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
 
 
 def _read(request: Request) -> archive.Archive:
-    """The archive, checked file by file; what is in it was proven on the controller, or is in ``_source``."""
+    """The archive, checked file by file; what is in it was proven on the controller, or is in ``source_of``."""
     try:
         return archive.read(request.path)
     except archive.BadArchive as error:
@@ -177,7 +177,7 @@ def _need_address(told: Manifest) -> None:
             f"the address {wanted}, or restore on the host that has it (swarm_restore_host).")
 
 
-def _source(opened: archive.Archive, request: Request) -> tuple[reinit.Source, str]:
+def source_of(opened: archive.Archive, request: Request) -> tuple[reinit.Source, str]:
     """The state, and the key that opens it; empty where none is needed.
 
     :raises Refused: it cannot be opened, or is not what an engine would start from.

@@ -110,6 +110,13 @@ backup:
   sample:
     file: /srv/swarm/backups/pmjb8gupv0wgswvvi6iykx4x7_m2_20261122T030000Z.tar.gz
     age_seconds: 18000
+drill:
+  description:
+    - The last good drill of this swarm, as M(quorum.swarm.swarm_drill) recorded it in C(swarm_controller_dir), where it
+      ran, how long ago, and how long it took. Null where there was none.
+  returned: O(stage=report)
+  type: dict
+  sample: {host: w1, age_seconds: 172800, seconds: 9.8}
 findings:
   description: The findings, the gravest first.
   returned: O(stage=report)

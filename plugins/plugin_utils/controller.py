@@ -33,7 +33,7 @@ HOST_VARS = ("ansible_host", "swarm_zone", "swarm_advertise_addr", "swarm_advert
              "swarm_availability", "swarm_labels", "swarm_listen_addr", "swarm_data_path_addr")
 SHARED_VARS = (*inventory.SETTINGS, *inventory.ALLOWANCES, "swarm_default_addr_pool", "swarm_subnet_size",
                "swarm_data_path_port", "swarm_id", "swarm_force", "swarm_controller_dir",
-               "swarm_backup_dir", "swarm_backup_max_age", "swarm_given_up")
+               "swarm_backup_dir", "swarm_backup_max_age", "swarm_drill_max_age", "swarm_given_up")
 RUN_VARS = ("swarm_given_up", "swarm_allow_quorum_pause")
 """Of these, what a playbook that imports another one decided for the rest of its run, as facts of localhost: a variable
 of a play is none of the hosts' own."""

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.quorum.swarm.plugins.module_utils.core import keyring
+from ansible_collections.quorum.swarm.plugins.module_utils.core import drill, keyring
 from ansible_collections.quorum.swarm.plugins.module_utils.core.keyring import Keyring
 
 KEYS = "unlock-keys"
@@ -122,6 +122,36 @@ def keep_report(folder: str, name: str, text: str) -> str:
         raise AnsibleActionFail(f"{path} could not be written: {error.strerror}.") from None
     _write(path, text)
     return path
+
+
+def _drill_path(folder: str, swarm_id: str) -> str:
+    if not swarm_id.isalnum():
+        raise AnsibleActionFail(f"{swarm_id!r} is not the ID of a swarm.")
+    return os.path.join(folder, REPORTS, f"drill-{swarm_id}.json")
+
+
+def keep_drill(folder: str, swarm_id: str, record: drill.Drill) -> str:
+    """Keep the record of a good drill instead of the one before, and return its path.
+
+    :raises AnsibleActionFail: it cannot be written.
+    """
+    prepare(folder)
+    return keep_report(folder, os.path.basename(_drill_path(folder, swarm_id)), record.dump())
+
+
+def last_drill(folder: str, swarm_id: str) -> drill.Drill | None:
+    """The record of the last good drill of this swarm; None where there is none.
+
+    :raises AnsibleActionFail: it is there and cannot be read.
+    """
+    path = _drill_path(folder, swarm_id)
+    try:
+        with open(path, encoding="utf-8") as file:
+            return drill.load(file.read())
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, drill.BadRecord) as error:
+        raise AnsibleActionFail(f"The record of the last drill in {path} cannot be read: {error}.") from None
 
 
 def _write(path: str, text: str) -> None:

@@ -45,6 +45,16 @@ NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True)
+class Drilled:
+    """The last drill that was a good one."""
+
+    age: timedelta
+    host: str
+    """Where the archive was brought up."""
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Backup:
     """What the controller keeps of this swarm. The name of an archive is enough: it bears it since it was proven."""
 
@@ -57,6 +67,11 @@ class Backup:
     age: timedelta = timedelta(0)
     problem: str = ""
     """Why the folder could not be read."""
+    drilled: Drilled | None = None
+    recorded: bool = False
+    """Whether good drills are recorded: there is a ``swarm_controller_dir``, and its record could be read."""
+    drill_problem: str = ""
+    """Why the record could not be read."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +204,7 @@ def examine(
     found += _certificates(facts, now, view)
     found += _unlock_key(unlock_key, judgement, wanted)
     found += _backup(backup, wanted)
+    found += _drill(backup, wanted)
     once = {(item.id, item.host, "" if item.host else item.fact): item for item in reversed(found)}
     return by_weight(once.values())
 
@@ -842,6 +858,28 @@ def _backup(backup: Backup | None, wanted: Wanted) -> Iterator[Finding]:
         )
 
 
+def _drill(backup: Backup | None, wanted: Wanted) -> Iterator[Finding]:
+    """Whether the way back has been walked. Where there is no backup, there is nothing to walk with."""
+    if backup is None or not backup.file:
+        return
+    remedy = "ansible-playbook quorum.swarm.drill"
+    if backup.drill_problem:
+        yield Finding("drill_unreadable", "warning", f"Whether a backup ever came back is not known: "
+                      f"{backup.drill_problem}", f"Move that file away, then {remedy}")
+    elif backup.recorded and backup.drilled is None:
+        yield Finding("drill_never", "info", "That a backup of this swarm comes back was never seen.", remedy)
+    elif (backup.drilled is not None and wanted.drill_max_age
+          and backup.drilled.age > timedelta(seconds=wanted.drill_max_age)):
+        yield Finding(
+            "drill_old",
+            "warning",
+            f"That a backup of this swarm comes back was last seen {span(backup.drilled.age)} ago, on "
+            f"{backup.drilled.host}; that is to be less than {span(timedelta(seconds=wanted.drill_max_age))} "
+            "(swarm_drill_max_age).",
+            remedy,
+        )
+
+
 def fails(findings: Iterable[Finding], fail_on: str) -> list[Finding]:
     """The findings because of which a check that fails on ``fail_on`` fails.
 
@@ -883,6 +921,7 @@ def document(
         "told_by": view.told_by if view else "",
         "quorum": None,
         "backup": None,
+        "drill": None,
         "nodes": [],
         "hosts": [
             {
@@ -903,6 +942,9 @@ def document(
     }
     if backup is not None and backup.file:
         data["backup"] = {"file": f"{backup.folder}/{backup.file}", "age_seconds": int(backup.age.total_seconds())}
+    if backup is not None and backup.drilled is not None:
+        data["drill"] = {"host": backup.drilled.host, "age_seconds": int(backup.drilled.age.total_seconds()),
+                         "seconds": backup.drilled.seconds}
     if view is not None and view.voters:
         host_of = hosts_of(view, wanted, facts)
         zone_of = zones_of(view, wanted, host_of)

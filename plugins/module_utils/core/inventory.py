@@ -30,6 +30,7 @@ MANAGERS, WORKERS, ABSENT = "swarm_managers", "swarm_workers", "swarm_absent"
 GROUPS = (MANAGERS, WORKERS, ABSENT)
 BACKUP_MAX_AGE = 7 * 86400
 """Seconds: nightly backups may have failed for some days, a weekly one is on time."""
+DRILL_MAX_AGE = 30 * 86400
 
 SETTINGS = {
     "swarm_autolock": "autolock",
@@ -116,6 +117,8 @@ class Wanted:
     """Where archives are kept on the controller; below ``controller_dir`` unless it is said."""
     backup_max_age: int = BACKUP_MAX_AGE
     """Seconds after which the newest backup is too old; 0: never."""
+    drill_max_age: int = DRILL_MAX_AGE
+    """Seconds after which the last good drill is too old; 0: never."""
     allowed: frozenset[str] = frozenset()
     """The ``swarm_allow_…`` variables that are true."""
     given_up: tuple[str, ...] = ()
@@ -177,7 +180,7 @@ def read(
         settings.declared(declared)
     except settings.BadSetting as error:
         raise coerce.BadValue(f"swarm_{error}") from None
-    max_age = shared.get("swarm_backup_max_age")
+    max_age, drill_max_age = shared.get("swarm_backup_max_age"), shared.get("swarm_drill_max_age")
     return Wanted(
         tuple(nodes), tuple(absent), declared,
         default_addr_pool=tuple(coerce.texts("swarm_default_addr_pool", shared.get("swarm_default_addr_pool"))),
@@ -188,6 +191,8 @@ def read(
         controller_dir=(controller_dir := str(shared.get("swarm_controller_dir") or "")),
         backup_dir=str(shared.get("swarm_backup_dir") or (controller_dir and f"{controller_dir}/backups")),
         backup_max_age=BACKUP_MAX_AGE if max_age in (None, "") else coerce.duration("swarm_backup_max_age", max_age),
+        drill_max_age=(DRILL_MAX_AGE if drill_max_age in (None, "")
+                       else coerce.duration("swarm_drill_max_age", drill_max_age)),
         allowed=allowed,
         given_up=tuple(given_up),
     )

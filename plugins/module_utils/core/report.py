@@ -64,10 +64,14 @@ def swarm(
 
 
 def _backup(kept: health.Backup | None) -> list[str]:
-    """The newest proven backup, in one line; nothing where there is none, which is a finding."""
+    """The newest proven backup and the last good drill, a line each; nothing where there is none: that is a finding."""
     if kept is None or not kept.file:
         return []
-    return wrap(f"newest proven backup: of {kept.host}, {health.span(max(kept.age, timedelta(0)))} old")
+    lines = wrap(f"newest proven backup: of {kept.host}, {health.span(max(kept.age, timedelta(0)))} old")
+    if kept.drilled is not None:
+        lines += wrap(f"last good drill: {health.span(max(kept.drilled.age, timedelta(0)))} ago, on "
+                      f"{kept.drilled.host}, in {kept.drilled.seconds:.0f} s")
+    return lines
 
 
 def findings(found: Sequence[Finding]) -> list[str]:

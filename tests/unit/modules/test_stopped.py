@@ -217,7 +217,7 @@ def test_without_a_guard_nothing_is_stopped(
     assert not (runtime / "guard").exists(), "the key is still there"
     systemd.mend("run.fails")
     monkeypatch.setattr(stopped, "ARMING", 1.0)
-    monkeypatch.setattr(stopped, "_source", lambda: "import sys; sys.exit(1)")
+    monkeypatch.setattr(stopped, "source_of", lambda _program: "import sys; sys.exit(1)")
     with pytest.raises(Refused, match="cannot be started"):
         stop_of(script).__enter__()
     assert not (runtime / "guard").exists()
