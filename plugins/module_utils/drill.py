@@ -40,7 +40,7 @@ SPARE = 256 << 20
 
 def able() -> dict[str, Any]:
     """Whether a drill can run on this host. Returns the module's result."""
-    why = isolated.obstacle()
+    why = "another drill runs there" if isolated.busy() else isolated.obstacle()
     return {"changed": False, "able": not why, "why": why}
 
 
@@ -53,10 +53,12 @@ def drill(request: restore.Request) -> dict[str, Any]:
     begun = time.monotonic()
     try:
         with isolated.alone():
-            result = _drill(request, phases)
+            try:
+                result = _drill(request, phases)
+            finally:
+                _forget(request)
     finally:
-        receiving.drop(os.path.basename(request.path))
-        receiving.tidy()
+        _forget(request)
     return {**result, "phases": phases, "seconds": round(time.monotonic() - begun, 3)}
 
 
@@ -71,7 +73,7 @@ def _drill(request: restore.Request, phases: dict[str, float]) -> dict[str, Any]
             raise Refused(f"No drill was begun. {error}") from None
         told = opened.manifest
         source, key = restore.source_of(opened, request)
-        receiving.drop(os.path.basename(request.path))  # it is in memory: what a killed run leaves is the less
+        _forget(request)  # it is in memory: what a killed run leaves is the less
         _need_room(source)
     with _phase(phases, "isolate"):
         engine = isolated.Isolated(addresses_of(source, told), told.hostname, request.timeout)
@@ -92,6 +94,12 @@ def _drill(request: restore.Request, phases: dict[str, float]) -> dict[str, Any]
     finally:
         with _phase(phases, "clean"):
             engine.close()
+
+
+def _forget(request: restore.Request) -> None:
+    """Remove the archive from this host."""
+    receiving.drop(os.path.basename(request.path))
+    receiving.tidy()
 
 
 def _compare(engine: isolated.Isolated, told: Manifest) -> dict[str, Any]:

@@ -55,6 +55,31 @@ KEEPER = 15.0
 TO_STOP = drill_keeper.TO_STOP + 10
 
 
+def busy() -> bool:
+    """Whether one is isolated here now."""
+    try:
+        with _lock():
+            return False
+    except Refused:
+        return True
+    except OSError:
+        return False  # nobody ever was here
+
+
+@contextlib.contextmanager
+def _lock() -> Iterator[None]:
+    """:raises Refused: somebody else has it."""
+    handle = os.open(stopped.RUNTIME, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Refused("Another drill runs on this host. Run again when it has ended.") from None
+        yield
+    finally:
+        os.close(handle)
+
+
 def obstacle() -> str:
     """Why no engine can be isolated on this host; empty: one can."""
     for program, package in NEEDED.items():
@@ -77,28 +102,19 @@ def alone() -> Iterator[None]:
 
     :raises Refused: somebody does.
     """
-    made = [path for path in (stopped.RUNTIME, services.OWN_DIRECTORY) if not os.path.isdir(path)]
-    for path in (stopped.RUNTIME, services.OWN_DIRECTORY):
+    folders = (stopped.RUNTIME, services.OWN_DIRECTORY)
+    for path in folders:
         os.makedirs(path, mode=0o700, exist_ok=True)
-    told = os.path.exists(stopped.STEP)
-    handle = os.open(stopped.RUNTIME, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Refused("Another drill runs on this host. Run again when it has ended.") from None
+    with _lock():
         clear()
         try:
             yield
         finally:
             clear()
-            if not told:
-                services.remove(stopped.STEP)
-            for path in made:
-                with contextlib.suppress(OSError):  # something is in it
+            services.remove(stopped.STEP)
+            for path in folders:
+                with contextlib.suppress(OSError):  # something else is in it
                     os.rmdir(path)
-    finally:
-        os.close(handle)
 
 
 def clear() -> None:
@@ -250,7 +266,7 @@ def unit(seconds: float) -> list[str]:
     properties = (
         "PrivateNetwork=yes", "PrivateMounts=yes", "TemporaryFileSystem=/run", f"BindPaths={RUN}",
         "ProtectSystem=strict", f"ReadWritePaths={DATA}", "PrivateTmp=yes", "ProtectControlGroups=yes",
-        "ProtectKernelModules=yes", "OOMScoreAdjust=900", "Nice=10", "KillMode=control-group",
+        "ProtectKernelModules=yes", "OOMScoreAdjust=900", "Nice=10", "KillMode=control-group", "KillSignal=SIGKILL",
         f"TimeoutStopSec={TO_STOP:.0f}", f"RuntimeMaxSec={seconds + 5:.0f}",
         f"ExecStopPost=nsenter --mount=/proc/1/ns/mnt rm -rf {RUN} {DATA}",
     )  # fmt: skip
