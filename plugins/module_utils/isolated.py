@@ -103,6 +103,7 @@ def alone() -> Iterator[None]:
     :raises Refused: somebody does.
     """
     folders = (stopped.RUNTIME, services.OWN_DIRECTORY)
+    made = [path for path in folders if not os.path.isdir(path)]
     for path in folders:
         os.makedirs(path, mode=0o700, exist_ok=True)
     with _lock():
@@ -112,7 +113,7 @@ def alone() -> Iterator[None]:
         finally:
             clear()
             services.remove(stopped.STEP)
-            for path in folders:
+            for path in made:
                 with contextlib.suppress(OSError):  # something else is in it
                     os.rmdir(path)
 

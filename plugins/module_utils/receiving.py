@@ -113,6 +113,7 @@ def drop(name: str) -> None:
 
 
 def tidy() -> None:
-    """Remove the folder where nothing is in it any more."""
-    with contextlib.suppress(OSError):
-        os.rmdir(FOLDER)
+    """Remove the folder where nothing is in it any more, and the collection's own where it held nothing else."""
+    for folder in (FOLDER, services.OWN_DIRECTORY):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)

@@ -123,8 +123,13 @@ def test_dropped_it_is_gone_and_so_is_the_folder(folder: Path, file: Path) -> No
     sending.send(Action(), MODULE, str(file), {}, "a.tar.gz")
     receiving.drop("a.tar.gz")
     receiving.drop("a.tar.gz")
+    (folder.parent / "pending-restart").touch()
     receiving.tidy()
     assert not folder.exists()
+    assert folder.parent.exists(), "something else is in it"
+    (folder.parent / "pending-restart").unlink()
+    receiving.tidy()
+    assert not folder.parent.exists()
 
 
 def test_refusals_are_sentences(folder: Path, file: Path, tmp_path: Path) -> None:
