@@ -25,11 +25,19 @@ MANAGERS, WORKERS = ["m1", "m2", "m3"], ["w1", "w2"]
 WRONG_KEY = "SWMKEY-1-" + "A" * 43
 FOLDERS = "/run/quorum.swarm/drill /var/lib/quorum.swarm/drill /var/lib/quorum.swarm/received"
 
-# Runs on the host of a drill, beside its keeper (argv: an address of the swarm): what the isolated engine sees.
+# Runs on the host of a drill, beside its keeper (argv: an address of the swarm): what the isolated engine sees. The
+# module is stopped meanwhile, when the engine is a manager.
 _INSIDE = r"""
 socket=/run/quorum.swarm/drill/docker.sock
-for _ in $(seq 300); do
-  [ "$(docker -H unix://$socket info --format '{{.Swarm.ControlAvailable}}' 2>/dev/null)" = true ] && break
+manages() { [ "$(timeout 5 docker -H unix://$socket node ls --format '{{.Self}}' 2>/dev/null | sort -u | wc -l)" = 2 ]; }
+for _ in $(seq 600); do
+  if manages; then
+    module=$(python3 -c 'import json; print(json.load(open("/run/quorum.swarm/drill/order.json"))["pid"])')
+    kill -STOP $module
+    sleep 0.5
+    manages && break
+    kill -CONT $module
+  fi
   sleep 0.05
 done
 keeper=$(systemctl show --property MainPID --value quorum-swarm-drill.service)
@@ -45,6 +53,7 @@ nsenter --mount=/proc/$keeper/ns/mnt sh -c 'ls /run/docker.sock /run/containerd/
 echo --
 ls -l /proc/$keeper/root/var/lib/quorum.swarm/drill/data/swarm/certificates/ >/dev/null && stat -c '%a %U' \
   /run/quorum.swarm /run/quorum.swarm/drill /var/lib/quorum.swarm /var/lib/quorum.swarm/drill
+kill -CONT $module
 """
 # Kills the module of a drill when it comes to a step (argv).
 _KILL = r"""

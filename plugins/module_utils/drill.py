@@ -73,7 +73,7 @@ def _drill(request: restore.Request, phases: dict[str, float]) -> dict[str, Any]
             raise Refused(f"No drill was begun. {error}") from None
         told = opened.manifest
         source, key = restore.source_of(opened, request)
-        _forget(request)  # it is in memory: what a killed run leaves is the less
+        receiving.drop(os.path.basename(request.path))  # it is in memory: what a killed run leaves is the less
         _need_room(source)
     with _phase(phases, "isolate"):
         engine = isolated.Isolated(addresses_of(source, told), told.hostname, request.timeout)

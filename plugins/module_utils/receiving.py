@@ -58,9 +58,9 @@ def receive(name: str, offset: int, content: str, sha256: str) -> dict[str, Any]
     try:
         piece = base64.b64decode(content, validate=True)
         if offset == 0:
+            drop(name)
             os.makedirs(services.OWN_DIRECTORY, mode=0o700, exist_ok=True)
             os.makedirs(FOLDER, mode=0o700, exist_ok=True)
-            drop(name)
         _append(draft, offset, piece)
         if not sha256:
             return {"changed": True}
@@ -106,14 +106,15 @@ def _checksum(path: str) -> str:
 
 
 def drop(name: str) -> None:
-    """Remove a received file, whole or not. No failure where there is none."""
+    """Remove a received file, whole or not, and the folder with the last one. No failure where there is none."""
     for one in (ARRIVING + name, name):
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(FOLDER, one))
+    with contextlib.suppress(OSError):
+        os.rmdir(FOLDER)
 
 
 def tidy() -> None:
-    """Remove the folder where nothing is in it any more, and the collection's own where it held nothing else."""
-    for folder in (FOLDER, services.OWN_DIRECTORY):
-        with contextlib.suppress(OSError):
-            os.rmdir(folder)
+    """Remove the collection's own folder where nothing else is in it."""
+    with contextlib.suppress(OSError):
+        os.rmdir(services.OWN_DIRECTORY)
