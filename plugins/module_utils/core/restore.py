@@ -682,9 +682,10 @@ def _todo(wanted: Wanted, outcome: Outcome, hosts: Mapping[str, Mapping[str, Any
             for host, item in hosts.items() if item["way"] == "failed"]
     lost = [*outcome.lost]
     if lost:
-        todo.append(f"{', '.join(lost)} {'is' if len(lost) == 1 else 'are'} in the inventory, and not in the swarm. "
-                    "Keep the old state from starting there; then ansible-playbook quorum.swarm.provision, or take "
-                    f"{'it' if len(lost) == 1 else 'them'} out of the inventory.")
+        one = len(lost) == 1
+        todo.append(f"{', '.join(lost)} {'is' if one else 'are'} in the inventory, and not in the swarm. Before anything "
+                    f"else is run: bring {'it' if one else 'them'} back and run this restore again, which moves the old "
+                    f"state there aside, or take {'it' if one else 'them'} out of the inventory.")
     if outcome.nodes is not None:
         reached = {node.host for node in outcome.nodes if node.reachable}
         missing = [node.host for node in wanted.managers if node.host not in reached and node.host not in lost]
