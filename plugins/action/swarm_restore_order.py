@@ -135,7 +135,7 @@ class ActionModule(ActionBase):
             if steps:
                 _say(f"Plan ({len(steps)} step{'s' * (len(steps) != 1)}):")
                 _say("\n".join(_table(steps)))
-        would = {}
+        would: dict[str, str] = {}
         for step in steps:
             would[step.host] = would.get(step.host, "") + f"{step.kind}: {step.why}\n"
         would = {name: text for name, text in would.items() if name in facts and name not in decision.lost}
@@ -154,13 +154,17 @@ class ActionModule(ActionBase):
         source = self._source()
         follow = members.of(restore.FOLLOW, restore.CLEAN)
         return {
-            "ghosts": [asdict(item) for item in members.ghosts],
+            **self._removals(members.ghosts),
             "follow": {item.host: {"keep": item.way == restore.FOLLOW,
                                    "node_ids": [item.node_id] if item.way == restore.FOLLOW else []}
                        for item in follow},
             "managers": [[source.manifest.node_id, source.manifest.raft_addr]],
             "allow": sorted(inventory.COUNTING),
         }
+
+    def _removals(self, ghosts):
+        """Entries to be removed, and the manager that removes them, where there are some."""
+        return {"ghosts": [asdict(item) for item in ghosts], "remover": [self._told(ORDER)["host"]] * bool(ghosts)}
 
     def _followed(self, args):
         """What did not come back as it was; and whether a backup is due."""
@@ -173,7 +177,7 @@ class ActionModule(ActionBase):
         self._keep(self._outcome(wanted, None), datetime.now(timezone.utc))
         pause = restart.ALLOW in wanted.allowed or len(wanted.managers) <= 2
         due = bool(wanted.backup_dir) and self._backup_due(wanted)
-        return {"ghosts": [asdict(item) for item in late], "backup": due, "pause": pause}
+        return {**self._removals(late), "backup": due, "pause": pause}
 
     def _backup_due(self, wanted):
         """Whether no backup was taken since this swarm was restored, in this run or in one that was broken off."""

@@ -117,6 +117,11 @@ ghosts:
   returned: with O(stage=members) and O(stage=followed)
   type: list
   elements: dict
+remover:
+  description: The manager that removes them, where there are some.
+  returned: with O(stage=members) and O(stage=followed)
+  type: list
+  elements: str
 follow:
   description: By host, what M(quorum.swarm.swarm_follow) is told.
   returned: with O(stage=members)

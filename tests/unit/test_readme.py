@@ -414,7 +414,7 @@ ARCHIVED = restore.Source(
     "5be1c0ffee00aa", "/srv/swarm/backups/archive.tar.gz", 40_000_000,
 )  # fmt: skip
 """The archive of m2 that the restores below are asked to bring back."""
-RESTORED_BEFORE = {"what": "restore", "archive": "f00dd00dcafe11", "step": "placed", "started_at": "2026-11-25T02:00:00"}
+RESTORED_BEFORE = {"what": "restore", "archive": "f00dd00dcafe11", "step": "placed", "started_at": "2026-11-25T02:00"}
 
 
 def held(swarm_id: str, role: str, state: str = "active", **others: Any) -> dict[str, Any]:

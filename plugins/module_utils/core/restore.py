@@ -403,9 +403,10 @@ def _room(source: Source, host: str, here: HostFacts, what: str) -> list[Finding
         return []
     return [Finding(
         "restore_no_room", "critical",
-        f"{host} has {backup_report.size(here.state.free)} free for /var/lib/quorum.swarm, and {backup_report.size(needed)} are "
-        f"needed: the archived state takes {backup_report.size(source.weight)}, it lies there {_COPIES} times in the "
-        "meantime, and an engine makes its next log segment in advance.", "Make room there.", host)]
+        f"{host} has {backup_report.size(here.state.free)} free for /var/lib/quorum.swarm, and "
+        f"{backup_report.size(needed)} are needed: the archived state takes {backup_report.size(source.weight)}, it "
+        f"lies there {_COPIES} times in the meantime, and an engine makes its next log segment in advance.",
+        "Make room there.", host)]
 
 
 def _addresses(wanted: Wanted, facts: Mapping[str, HostFacts], host: str) -> list[Finding]:
@@ -455,8 +456,8 @@ def _notes(
                              "", host))
     for name, item in facts.items():
         if name != host and item.answered and _leftovers(item, told):
-            notes.append(Finding("restore_leftovers", "info", f"{name} has leftovers of another swarm "
-                                 f"({item.state.swarm_id or 'unknown'}). They are moved aside.", "", name))
+            notes.append(Finding("restore_leftovers", "info", f"{name} has a state of another swarm "
+                                 f"({item.state.swarm_id or 'unknown'}). It is moved aside.", "", name))
         if name in lost and item.answered and not runs_as_manager(item, told):
             notes.append(Finding("restore_not_lost", "info", f"{name} is named in swarm_restore_lost, and answers: it "
                                  "comes back with the others.", "", name))
@@ -683,9 +684,10 @@ def _todo(wanted: Wanted, outcome: Outcome, hosts: Mapping[str, Mapping[str, Any
     lost = [*outcome.lost]
     if lost:
         one = len(lost) == 1
-        todo.append(f"{', '.join(lost)} {'is' if one else 'are'} in the inventory, and not in the swarm. Before anything "
-                    f"else is run: bring {'it' if one else 'them'} back and run this restore again, which moves the old "
-                    f"state there aside, or take {'it' if one else 'them'} out of the inventory.")
+        it = "it" if one else "them"
+        todo.append(f"{', '.join(lost)} {'is' if one else 'are'} in the inventory, and not in the swarm. Before "
+                    f"anything else is run: bring {it} back and run this restore again, which moves the old state "
+                    f"there aside, or take {it} out of the inventory.")
     if outcome.nodes is not None:
         reached = {node.host for node in outcome.nodes if node.reachable}
         missing = [node.host for node in wanted.managers if node.host not in reached and node.host not in lost]

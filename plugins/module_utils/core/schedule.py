@@ -29,6 +29,11 @@ OWN_VARIABLES = {
     "swarm_backup_schedule_arguments": "arguments",
 }
 """The variables of the schedule, and the options of ``swarm_schedule`` that they become."""
+OF_A_RESTORE = frozenset((
+    "swarm_restore_archive", "swarm_restore_host", "swarm_restore_lost", "swarm_restore_timeout",
+    "swarm_unlock_key_file", "swarm_given_up", "swarm_allow_restore_running", "swarm_allow_restore_foreign",
+    "swarm_allow_older_engine", "swarm_allow_unfinished_restore", "swarm_allow_unlisted_managers"))
+"""Variables of one run of ``restore``, which sees to the schedule at its end: no backup reads them."""
 ALLOW_OTHER = "swarm_allow_other_schedule"
 TIMEOUT = "2h"
 """How long a run may take before systemd ends it. Killing one is safe: managers come back by themselves."""
@@ -235,7 +240,7 @@ def examine(asked: Request, caller: Caller, *, managers: int, place: str, no_sys
         findings.append(Finding("schedule_inventory_gone", "critical",
                                 f"The inventory {source} is not a file or folder that will be there at night.",
                                 "Give one that stays."))
-    strangers = sorted(set(caller.inline) - set(OWN_VARIABLES) - {ALLOW_OTHER, "swarm_allow_limit"})
+    strangers = sorted(set(caller.inline) - set(OWN_VARIABLES) - OF_A_RESTORE - {ALLOW_OTHER, "swarm_allow_limit"})
     if strangers:
         findings.append(Finding(
             "schedule_inline_variables", "critical",

@@ -477,7 +477,8 @@ def test_entries_are_not_removed_where_the_raft_has_no_majority() -> None:
 
 def test_who_did_not_come_back_is_removed_afterwards() -> None:
     found = members({"m1": "log", "m3": "log"}, ("m1", "m3"))
-    results = {"m1": {"way": "pointed"}, "m3": {"failed": True, "msg": "no"}, "w1": {"way": "cleaned"}}
+    failed: dict[str, Any] = {"failed": True, "msg": "no"}
+    results = {"m1": {"way": "pointed"}, "m3": failed, "w1": {"way": "cleaned"}}
     assert {item.node_id for item in restore.late(found, results)} == {"node-m3", "node-w1", "node-w2"}
 
 

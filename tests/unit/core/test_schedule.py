@@ -56,6 +56,12 @@ TimeoutStartSec=2h
 # -- what is asked for -------------------------------------------------------------------------------------------------
 
 
+def test_what_a_restore_was_told_is_no_reason_against_its_schedule() -> None:
+    called = replace(CALLER, inline=("swarm_restore_archive", "swarm_restore_lost", "swarm_unlock_key_file"))
+    found = schedule.examine(schedule.Request(), called, managers=3, place="/srv", no_systemd="", calendar="", units=[])
+    assert found == []
+
+
 def test_defaults() -> None:
     options = {"calendar": ASKED.calendar, "randomized_delay": ASKED.delay}
     assert schedule.request(options) == ASKED
