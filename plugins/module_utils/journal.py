@@ -76,6 +76,9 @@ class Journal:
             known = {item.name for item in fields(Entry)}
             entry = Entry(**{name: value for name, value in data.items() if name in known})
             STEPS.index(entry.step)
+            for item in fields(Entry):
+                if type(getattr(entry, item.name)).__name__ != item.type:
+                    raise TypeError(f"{item.name} is no {item.type}")
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise Unreadable(
                 f"The journal {self.path} cannot be read ({error}). Look at it, and move it away.") from None
