@@ -8,17 +8,75 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.lab.lab import Lab
 from tests.lab.workload import IMAGE
 from tests.testinfra import objects
-from tests.testinfra.swarms import eventually, host, membership
+from tests.testinfra.playbooks import Operator, Run
+from tests.testinfra.swarms import by_hostname, eventually, host, membership, swarm
 
 STATE = "/var/lib/docker/swarm"
 ASIDE = "/var/lib/quorum.swarm/aside"
 TRIAL = "trial"
 """The service by which a swarm is tried."""
+POOL, SUBNET, PORT = "10.55.0.0/16", 26, 4790
+SETTINGS = {"swarm_default_addr_pool": [POOL], "swarm_subnet_size": SUBNET, "swarm_data_path_port": PORT,
+            "swarm_task_history_limit": 3, "swarm_cert_expiry": "720h"}  # fmt: skip
+"""Of a swarm that has what Docker's own commands lose."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A swarm of which there is a backup, and what it was."""
+
+    lab: Lab
+    inventory: Path
+    controller: Path
+    managers: list[str]
+    workers: list[str]
+    archive: Path
+    objects: dict[str, set[tuple[str, str]]]
+    swarm: dict[str, Any]
+    nodes: dict[str, str]
+    """Node ID by hostname."""
+
+    @classmethod
+    def of(
+        cls, operator: Operator, lab: Lab, inventory: Path, controller: Path, managers: list[str], workers: list[str],
+        archived: str,
+    ) -> Lost:
+        """Provision it, put things into it, and take a backup of one manager."""
+        operator.provision(inventory)
+        objects.populate(lab, managers[0])
+        listed = objects.listed(lab, managers[0])
+        was = swarm(host(lab, managers[0]))
+        nodes = {name: node.id for name, node in by_hostname(host(lab, managers[0])).items()}
+        run = operator.run("backup", inventory, swarm_backup_hosts=[archived])
+        assert run.ok, run.report
+        (archive,) = (controller / "backups").glob(f"{was['ID']}_*.tar.gz")
+        return cls(lab, inventory, controller, managers, workers, archive, listed, was, nodes)
+
+    def restore(self, operator: Operator, *arguments: str, **variables: object) -> Run:
+        """Run `restore` of the archive."""
+        wanted = {"swarm_restore_archive": str(self.archive), **variables}
+        return operator.run("restore", self.inventory, *arguments, **wanted)
+
+    def assert_back(self, manager: str) -> None:
+        """It is the swarm that it was: ID, settings, pool, port, objects, keys; and it works."""
+        now = swarm(host(self.lab, manager))
+        for field in ("ID", "DefaultAddrPool", "SubnetSize", "DataPathPort"):
+            assert now[field] == self.swarm[field], field
+        for field in ("Orchestration", "Raft", "Dispatcher", "CAConfig", "EncryptionConfig"):
+            assert now["Spec"][field] == self.swarm["Spec"][field], field
+        found = objects.listed(self.lab, manager)
+        for kind, things in self.objects.items():
+            assert kind == "node" or found[kind] == things, kind
+        assert_works(self.lab, manager, self.workers)
+        if now["Spec"]["EncryptionConfig"]["AutoLockManagers"]:
+            assert_keys(self.lab, manager, self.managers, self.controller)
 
 
 def wipe(lab: Lab, names: Iterable[str]) -> None:
@@ -91,7 +149,8 @@ def clear_keys(lab: Lab, name: str) -> list[str]:
     """Files in which a manager of a swarm that locks itself has a private key in clear. What was moved aside may be of
     another swarm, and is as it was.
     """
-    found = f"grep -rl -e '-BEGIN PRIVATE KEY' --exclude-dir=aside {STATE} {STATE}/../.quorum.swarm-new /var/lib/quorum.swarm"
+    places = f"{STATE} {STATE}/../.quorum.swarm-new /var/lib/quorum.swarm"
+    found = f"grep -rl -e '-BEGIN PRIVATE KEY' --exclude-dir=aside {places}"
     return lab.node(name).run(found, check=False).stdout.split()
 
 
