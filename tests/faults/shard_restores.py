@@ -11,12 +11,12 @@ network; the kept unlock key is right, no key lies in clear; no failed request; 
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.lab.lab import Lab
 from tests.testinfra import restored, swarms
@@ -78,9 +78,10 @@ def run(shared: Shared, point: str) -> list[str]:
     folder = shared.folder / point.replace(" ", "-").replace("'", "")
     folder.mkdir()
     controller = folder / "controller"
-    autolock = {"swarm_autolock": True} if lock == "autolock" else {}
-    inventory = Inventories(lab, folder).write(
-        managers, WORKERS, swarm_controller_dir=str(controller), **restored.SETTINGS, **autolock)
+    variables: dict[str, Any] = {**restored.SETTINGS, "swarm_controller_dir": str(controller)}
+    if lock == "autolock":
+        variables["swarm_autolock"] = True
+    inventory = Inventories(lab, folder).write(managers, WORKERS, **variables)
     lost = Lost.of(shared.operator, lab, inventory, controller, managers, WORKERS, "m1")
     tasks = restored.containers(lab, WORKERS)
     down = _lose(lab, managers, situation)
@@ -102,9 +103,9 @@ def run(shared: Shared, point: str) -> list[str]:
     kept = [name for name in managers if now[name] == lost.nodes[name]]
     wanted = managers if situation == OLD_STATE else ["m1"]
     assert kept == wanted, f"{kept} stayed the nodes they were, not {wanted}"
-    phases = json.loads(json.dumps(told["engine_phases"]))
+    phases: dict[str, float] = told["engine_phases"]
     up = sum(seconds for name, seconds in phases.items() if name != "bring")
-    return [", ".join(kept), f"{up:.1f} s", f"{told['phases']['looking'] + told['phases']['restoring']:.0f} s",  # type: ignore[index]
+    return [", ".join(kept), f"{up:.1f} s", f"{told['phases']['looking'] + told['phases']['restoring']:.0f} s",
             f"{done.seconds:.0f} s", f"0 of {probe.requests}"]
 
 

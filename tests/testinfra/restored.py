@@ -154,7 +154,7 @@ def clear_keys(lab: Lab, name: str) -> list[str]:
     return lab.node(name).run(found, check=False).stdout.split()
 
 
-def report(controller: Path) -> dict[str, object]:
+def report(controller: Path) -> dict[str, Any]:
     """The report of the last restore."""
     path = max((controller / "reports").glob("restore-*.json"), key=lambda one: one.name)
     assert path.stat().st_mode & 0o777 == 0o600
