@@ -58,6 +58,7 @@ def observe(params: Mapping[str, Any]) -> dict[str, Any]:
         "tasks": [],
         "certificate_expires": "",
         "pending_restart": pending_restart(),
+        "unfinished": _unfinished(),
         "auto_upgrades": host.auto_upgrades(),
         "state": {},
     }
@@ -118,6 +119,17 @@ def pending_restart() -> str:
         return ""
     process = services.engine_process()
     return note if daemon.waits(services.written(host.PENDING_RESTART), process.started if process else None) else ""
+
+
+def _unfinished() -> str:
+    """A restore or recovery that was broken off here, in a few words; empty: there is none."""
+    try:
+        last = journal.Journal().read()
+    except journal.Unreadable as error:
+        return str(error).rstrip(".")
+    if last is None or last.reached(journal.FINISHED):
+        return ""
+    return f"a {last.what} of swarm {last.swarm_id}, begun {last.started_at}, ended after the step '{last.step}'"
 
 
 def _ask(engine: Engine, gather: list[str], facts: dict[str, Any]) -> None:

@@ -78,7 +78,10 @@ class HostDaemon:
 
     def stop(self) -> str:
         """Stop ``docker.service`` and the socket that would start it."""
-        return services.stop_engine(self.seconds)
+        words = services.stop_engine(self.seconds)
+        if not words and services.listens(self.engine.socket):
+            return f"another engine than docker.service answers at {self.engine.socket}"
+        return words
 
     def start(self) -> str:
         """Start both."""

@@ -193,6 +193,9 @@ facts:
     pending_restart:
       description: Why Docker waits to be restarted on this host.
       type: str
+    unfinished:
+      description: A restore or recovery that was broken off on this host. Empty where there is none.
+      type: str
     auto_upgrades:
       description:
         - Whether unattended upgrades may upgrade the engine's package, and so restart the engine, at any hour.

@@ -388,7 +388,16 @@ def _hosts(wanted: Wanted, facts: Mapping[str, HostFacts]) -> Iterator[Finding]:
                 "Bring the host back, or list it under swarm_absent.",
                 host,
             )
-        elif item.pending_restart:
+            continue
+        if item.unfinished:
+            yield Finding(
+                "unfinished_restore",
+                "critical",
+                f"Something was broken off on {host}: {item.unfinished}. A node's key may lie in clear there.",
+                "Run it again (ansible-playbook quorum.swarm.restore): it goes on, and locks the key.",
+                host,
+            )
+        if item.pending_restart:
             yield Finding(
                 "pending_restart",
                 "warning",
@@ -934,6 +943,7 @@ def document(
                 "problem": item.problem,
                 "certificate_expires": item.certificate_expires,
                 "pending_restart": item.pending_restart,
+                "unfinished": item.unfinished,
             }
             for host, item in sorted(facts.items())
         ],

@@ -296,6 +296,8 @@ class HostFacts:
     """When this node's certificate ends, ISO 8601 UTC; empty where it could not be read."""
     pending_restart: str = ""
     """Why Docker waits to be restarted on this host (``/var/lib/quorum.swarm/pending-restart``); empty: it does not."""
+    unfinished: str = ""
+    """A restore or recovery that was broken off on this host, in a few words; empty: there is none."""
     auto_upgrades: bool = False
     """Whether unattended upgrades may upgrade, and so restart, the engine's package."""
     state: LocalState = field(default_factory=LocalState)

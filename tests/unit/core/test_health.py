@@ -465,6 +465,7 @@ def test_role_drift() -> None:
         ({"engine": Engine(installed=True, error="docker.service is inactive (dead).")}, "engine_silent", "warning"),
         ({"engine": Engine(installed=True), "problem": "no_sdk"}, "sdk_missing", "warning"),
         ({"pending_restart": "daemon.json changed"}, "pending_restart", "warning"),
+        ({"unfinished": "a restore of swarm s1"}, "unfinished_restore", "critical"),
         ({"auto_upgrades": True}, "auto_upgrades", "info"),
         ({"engine": Engine(installed=True, answers=True, id="engine-m1")}, "engine_id_shared", "warning"),
     ],
