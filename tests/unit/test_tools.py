@@ -65,7 +65,34 @@ def test_a_tool_that_breaks_without_a_report_fails(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "argv", ["run_tests.py", "unit"])
     monkeypatch.setenv("PATH", "")
     assert run_tests.main() == 1
-    assert (run_tests.LOGS / "summary").read_text() == "0 passed, 1 failed, 0 skipped\n"
+    assert (run_tests.LOGS / "summary-unit").read_text() == "0 passed, 1 failed, 0 skipped\n"
+
+
+@pytest.mark.parametrize(
+    ("scenarios", "others", "status", "total"),
+    [
+        ("3 passed, 0 failed, 1 skipped", "5 passed, 0 failed, 0 skipped", 0, "8 passed, 0 failed, 1 skipped"),
+        ("3 passed, 1 failed, 0 skipped", "5 passed, 0 failed, 0 skipped", 1, "8 passed, 1 failed, 0 skipped"),
+        ("3 passed, 0 failed, 0 skipped", "", 1, "3 passed, 1 failed, 0 skipped"),
+    ],
+)
+def test_all_stages_are_counted_together(
+    scenarios: str, others: str, status: int, total: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A half that broke before it counted is a failure."""
+    half = tmp_path / "half.py"
+    half.write_text(
+        f"import pathlib, sys\nsaid = {scenarios!r} if sys.argv[1:] == ['scenarios'] else {others!r}\n"
+        f"name = 'summary-' + '-'.join(sys.argv[1:])\n"
+        f"if said: pathlib.Path({str(tmp_path)!r}, name).write_text(said)\n"
+    )
+    monkeypatch.setattr(run_tests, "LOGS", tmp_path)
+    monkeypatch.setattr(run_tests, "PYTHON", sys.executable)
+    monkeypatch.setattr(run_tests, "__file__", str(half))
+    assert run_tests.both() == status
+    assert (tmp_path / "summary").read_text() == f"{total}\n"
+    assert capfd.readouterr().out.splitlines()[-1] == total
 
 
 class Matrix:
