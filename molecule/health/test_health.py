@@ -202,6 +202,17 @@ def lay_a_backup(lab: Lab, folder: Path, days: float) -> Path:
     return path
 
 
+def lay_a_drill(lab: Lab, folder: Path, days: float) -> None:
+    """The record of a good drill."""
+    swarm = docker(lab, "info --format {{.Swarm.Cluster.ID}}")
+    then = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    facts = {"swarm_id": swarm, "archive": "a", "host": "w1", "taken_at": then, "drilled_at": then, "seconds": 8.4,
+             "phases": {}, "objects": {}, "version": "26.1.5"}  # fmt: skip
+    path = folder / "controller" / "reports" / f"drill-{swarm}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(facts))
+
+
 def test_without_a_backup_and_with_an_old_one_it_warns(
     lab: Lab, operator: Operator, inventory: Path, folder: Path, check: Callable[..., Checked]
 ) -> None:
@@ -210,10 +221,11 @@ def test_without_a_backup_and_with_an_old_one_it_warns(
     assert check(inventory).found == {("backup_missing", "warning", "")}
     path = lay_a_backup(lab, folder, days=9)
     checked = check(inventory)
-    assert checked.found == {("backup_old", "warning", "")}
+    assert checked.found == {("backup_old", "warning", ""), ("drill_never", "info", "")}
     assert checked.report["backup"]["file"] == str(path)
     assert "newest proven backup: of m2, 9 days old" in checked.run.output
     lay_a_backup(lab, folder, days=1)
+    lay_a_drill(lab, folder, days=2)
 
 
 def test_of_a_healthy_swarm_with_a_workload_nothing_is_found_and_nothing_is_touched(

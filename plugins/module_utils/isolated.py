@@ -103,7 +103,6 @@ def alone() -> Iterator[None]:
     :raises Refused: somebody does.
     """
     folders = (stopped.RUNTIME, services.OWN_DIRECTORY)
-    made = [path for path in folders if not os.path.isdir(path)]
     for path in folders:
         os.makedirs(path, mode=0o700, exist_ok=True)
     with _lock():
@@ -113,7 +112,7 @@ def alone() -> Iterator[None]:
         finally:
             clear()
             services.remove(stopped.STEP)
-            for path in made:
+            for path in folders:
                 with contextlib.suppress(OSError):  # something else is in it
                     os.rmdir(path)
 
@@ -154,7 +153,7 @@ class Isolated:
     """What it believes that the host is called."""
     seconds: float
     """The longest that it may exist."""
-    root_dir: str = os.path.join(DATA, "data")
+    root_dir: str = field(default_factory=lambda: os.path.join(DATA, "data"))
     engine: Engine = field(default_factory=lambda: Engine(f"unix://{SOCKET}", election=ELECTION))
     _orders: int = 0
 
@@ -166,8 +165,10 @@ class Isolated:
         try:
             self._prepare()
             self._keep()
-        except BaseException:
+        except BaseException as error:
             clear()
+            if isinstance(error, OSError):
+                raise Refused(f"No engine can be isolated here: {error.filename}: {error.strerror}.") from None
             raise
 
     def close(self) -> None:

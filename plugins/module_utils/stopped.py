@@ -117,11 +117,18 @@ def alone(patience: float = 0.0) -> Iterator[None]:
     :param patience: seconds to wait for somebody who does.
     :raises Refused: somebody does.
     """
-    os.makedirs(RUNTIME, mode=0o700, exist_ok=True)
-    with open(LOCK, "w", encoding="ascii") as lock:
+    with _lock_file() as lock:
         if not wait_until(lambda: _locked(lock), bool, patience)[0]:
             raise Refused("Another run is stopping Docker on this host, or has not ended yet. Run again when it has.")
         yield
+
+
+def _lock_file() -> TextIO:
+    """The lock, in its folder: a drill that ends at this moment removes that where nothing is in it."""
+    while True:
+        os.makedirs(RUNTIME, mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            return open(LOCK, "w", encoding="ascii")
 
 
 def _locked(lock: TextIO) -> bool:

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a second engine could leave on a host, or change there, as lines that are compared before and after.
 
-Only looks, with the host's own tools. What changes by itself, such as sessions of ssh, is left out.
+Only looks, with the host's own tools. What changes by itself, such as sessions of ssh, is left out,
+and so is Ansible's own copy of a module that was killed.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ docker volume ls -q; docker info --format '{{.ID}} {{.Containers}} {{.Swarm.Node
 systemctl show --property MainPID,NRestarts docker containerd
 find /sys/fs/cgroup -type d | grep -v user.slice | sort
 find /run /var/lib/quorum.swarm /etc /opt /srv /tmp -xdev \
-  \( -path /run/systemd -o -path /run/user -o -path /run/sshd -o -path /run/log -o -path '/tmp/systemd*' \) -prune \
-  -o -printf '%p %y %m\n' 2>/dev/null | sort
+  \( -path /run/systemd -o -path /run/user -o -path /run/sshd -o -path /run/log -o -path '/tmp/systemd*' \
+     -o -path '/tmp/ansible_*' \) -prune -o -printf '%p %y %m\n' 2>/dev/null | sort
 ls -A /var/lib /var/lib/docker /var/lib/containerd /opt
 systemctl list-units --all --plain --no-legend 'quorum*'
 cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/hostname; cut -d' ' -f1 /proc/modules | sort

@@ -132,7 +132,7 @@ def told(result: Mapping[str, Any], archive: str, host: str, now: datetime) -> l
         f"  by Docker {result['version']}" + ("" if same else f"; it was taken from {result['archived_version']}")
         + f"; no container was started, and nothing is left on {host}",
     ]
-    return lines + [f"  recorded in {result['recorded']}"] * bool(result.get("recorded"))
+    return lines + [f"  recorded in {result.get('recorded')}"] * bool(result.get("recorded"))
 
 
 def candidates(workers: Sequence[str], managers: Sequence[str], absent: Sequence[str]) -> list[str]:

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.quorum.swarm.plugins.action import swarm_health
-from ansible_collections.quorum.swarm.plugins.module_utils.core import health, keyring
+from ansible_collections.quorum.swarm.plugins.module_utils.core import drill, health, keyring
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.keyring import Keyring
 from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import Judgement
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Swarm, View
+from ansible_collections.quorum.swarm.plugins.plugin_utils import controller_dir
 
 UNREACHABLE = (
     'Task failed: Data could not be sent to remote host "198.18.2.13". Make sure this host can be reached over ssh: '
@@ -118,6 +119,28 @@ def test_what_is_kept_of_this_swarm(tmp_path: Path) -> None:
     broken = swarm_health._backup(seen, replace(wanted, backup_dir=str(tmp_path / "file")), now)
     assert broken is not None
     assert broken.problem.endswith("cannot be read: Not a directory.")
+
+
+def test_when_the_last_good_drill_was(tmp_path: Path) -> None:
+    now = datetime(2026, 11, 22, 8, tzinfo=UTC)
+    (tmp_path / "abc_m2_20261122T030000Z.tar.gz").touch()
+    wanted = Wanted((), backup_dir=str(tmp_path), controller_dir=str(tmp_path / "c"))
+    seen = Judgement("healthy", "", View(Swarm("abc"), ()))
+
+    def found() -> health.Backup:
+        backup = swarm_health._backup(seen, wanted, now)
+        assert backup is not None
+        return backup
+
+    assert (found().recorded, found().drilled) == (True, None)
+    record = drill.Drill("abc", "f", "w1", "2026-11-22T03:00:00Z", "2026-11-22T05:00:00Z", 8.4, {}, {}, "26.1.5")
+    path = controller_dir.keep_drill(wanted.controller_dir, "abc", record)
+    assert found().drilled == health.Drilled(timedelta(hours=3), "w1", 8.4)
+    Path(path).write_text("{")
+    words = f"The record of the last drill in {path} cannot be read: it is not the record of a drill."
+    assert found().drill_problem == words
+    nowhere = swarm_health._backup(seen, replace(wanted, controller_dir=""), now)
+    assert nowhere == health.Backup(str(tmp_path), "abc_m2_20261122T030000Z.tar.gz", "m2", timedelta(hours=5))
 
 
 def test_the_report_is_replaced_and_only_its_owner_reads_it(tmp_path: Path) -> None:

@@ -773,6 +773,43 @@ def test_backups(backup: health.Backup | None, max_age: int, expected: set[tuple
     assert ids(case) == expected
 
 
+DRILLED = health.Drilled(timedelta(days=3), "w1", 8.4)
+
+
+@pytest.mark.parametrize(
+    ("backup", "max_age", "expected"),
+    [
+        (FRESH, 30 * DAY, set()),
+        (replace(FRESH, recorded=True), 30 * DAY, {("drill_never", "info")}),
+        (replace(FRESH, recorded=True, file=""), 30 * DAY, {("backup_missing", "warning")}),
+        (replace(FRESH, recorded=True, drilled=DRILLED), 30 * DAY, set()),
+        (replace(FRESH, recorded=True, drilled=DRILLED), 3 * DAY, set()),
+        (replace(FRESH, recorded=True, drilled=DRILLED), 3 * DAY - 1, {("drill_old", "warning")}),
+        (replace(FRESH, recorded=True, drilled=DRILLED), 0, set()),
+        (replace(FRESH, drill_problem="no way."), 30 * DAY, {("drill_unreadable", "warning")}),
+    ],
+)
+def test_drills(backup: health.Backup, max_age: int, expected: set[tuple[str, str]]) -> None:
+    case = Case()
+    case.wanted = replace(case.wanted, drill_max_age=max_age)
+    case.backup = backup
+    assert ids(case) == expected
+
+
+def test_an_old_drill_in_words() -> None:
+    case = Case()
+    case.backup = replace(FRESH, recorded=True, drilled=replace(DRILLED, age=timedelta(days=40)))
+    found = one(case, "drill_old")
+    assert found.fact == (
+        "That a backup of this swarm comes back was last seen 40 days ago, on w1; that is to be less than 30 days "
+        "(swarm_drill_max_age)."
+    )
+    assert found.remedy == "ansible-playbook quorum.swarm.drill"
+    document = health.document(case.judge(), case.wanted, case.facts(), [], NOW, case.backup)
+    assert document["drill"] == {"host": "w1", "age_seconds": 40 * DAY, "seconds": 8.4}
+    assert health.document(case.judge(), case.wanted, case.facts(), [], NOW, FRESH)["drill"] is None
+
+
 def test_an_old_backup_in_words() -> None:
     case = Case()
     case.backup = replace(FRESH, age=timedelta(days=9))

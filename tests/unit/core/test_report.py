@@ -127,6 +127,9 @@ def test_the_newest_backup_stands_in_the_head() -> None:
     blind = report.swarm(Judgement("no_quorum", "m1: finds no leader."), WANTED, {}, kept)
     assert blind[1:3] == [line, ""]
     assert report.swarm(judged(NODES), WANTED, told(NODES), health.Backup("/b"))[2] == ""
+    kept = replace(kept, drilled=health.Drilled(timedelta(days=3), "w1", 8.4))
+    drilled = "last good drill: 3 days ago, on w1, in 8 s"
+    assert report.swarm(judged(NODES), WANTED, told(NODES), kept)[2:5] == [line, drilled, ""]
 
 
 def test_a_ghost_is_no_stranger() -> None:
