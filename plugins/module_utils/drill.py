@@ -51,14 +51,16 @@ def drill(request: restore.Request) -> dict[str, Any]:
     """
     phases: dict[str, float] = {}
     begun = time.monotonic()
-    try:
-        with isolated.alone():
-            try:
-                result = _drill(request, phases)
-            finally:
-                _forget(request)
-    finally:
-        _forget(request)
+    with isolated.alone():
+        try:
+            isolated.clear()  # what a killed run left
+            result = _drill(request, phases)
+        except OSError as error:
+            words = f"The drill was broken off: {error.filename}: {error.strerror}. Nothing is left of it."
+            raise Refused(words) from None
+        finally:
+            receiving.drop(os.path.basename(request.path))
+            isolated.clear()
     return {**result, "phases": phases, "seconds": round(time.monotonic() - begun, 3)}
 
 
@@ -89,17 +91,10 @@ def _drill(request: restore.Request, phases: dict[str, float]) -> dict[str, Any]
             with _phase(phases, "compare"):
                 return _compare(engine, told)
         except (reinit.Failed, EngineError) as error:
-            raise Refused(f"{os.path.basename(request.path)} does not come up as a swarm: {error} Nothing is left of "
-                          "the drill.") from None
+            raise Refused(f"The archive does not come up as a swarm: {error} Nothing is left of the drill.") from None
     finally:
         with _phase(phases, "clean"):
             engine.close()
-
-
-def _forget(request: restore.Request) -> None:
-    """Remove the archive from this host."""
-    receiving.drop(os.path.basename(request.path))
-    receiving.tidy()
 
 
 def _compare(engine: isolated.Isolated, told: Manifest) -> dict[str, Any]:

@@ -98,19 +98,17 @@ def obstacle() -> str:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Nobody else isolates an engine on this host meanwhile; what a killed run left is removed before and after.
+    """Nobody else isolates an engine on this host meanwhile. Afterwards the folders above ours go, where empty.
 
-    :raises Refused: somebody does.
+    :raises Refused: somebody does. What has come for a drill is that one's then, and it removes it.
     """
     folders = (stopped.RUNTIME, services.OWN_DIRECTORY)
     for path in folders:
         os.makedirs(path, mode=0o700, exist_ok=True)
     with _lock():
-        clear()
         try:
             yield
         finally:
-            clear()
             services.remove(stopped.STEP)
             for path in folders:
                 with contextlib.suppress(OSError):  # something else is in it

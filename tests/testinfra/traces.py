@@ -29,7 +29,7 @@ find /run /var/lib/quorum.swarm /etc /opt /srv /tmp -xdev \
      -o -path '/tmp/ansible_*' \) -prune -o -printf '%p %y %m\n' 2>/dev/null | sort
 ls -A /var/lib /var/lib/docker /var/lib/containerd /opt
 systemctl list-units --all --plain --no-legend 'quorum*'
-cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/hostname; cut -d' ' -f1 /proc/modules | sort
+cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/hostname; cut -d' ' -f1 /proc/modules 2>/dev/null | sort
 """
 
 

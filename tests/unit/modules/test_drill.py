@@ -148,6 +148,7 @@ def test_what_a_killed_run_left_is_removed_first(host: Host) -> None:
     (host.own / "drill" / "data" / "swarm" / "key").write_text("in clear")
     host.unit = "active"
     with isolated.alone():
+        isolated.clear()
         assert host.unit == "inactive"
         assert host.left == [str(host.own), str(host.run)]
     assert host.left == []
@@ -177,9 +178,11 @@ def test_two_at_once_are_refused_before_anything_is_touched(host: Host) -> None:
     try:
         assert isolated.busy()
         assert drill.able() == {"changed": False, "able": False, "why": "another drill runs there"}
-        with pytest.raises(Refused, match="Another drill runs on this host"), isolated.alone():
-            pass
+        request = received(host, "trixie-plain")
+        with pytest.raises(Refused, match="Another drill runs on this host"):
+            drill.drill(request)
         assert (host.run / "drill").exists()
+        assert Path(request.path).exists(), "it may be the other one's"
     finally:
         os.close(handle)
     assert drill.able() == {"changed": False, "able": True, "why": ""}
@@ -198,6 +201,7 @@ def test_an_engine_that_ends_says_why(host: Host) -> None:
         assert one.start() == "failed to start daemon: no room."
         (host.run / "drill" / drill_keeper.STATE).unlink()
         assert one.start() == one.stop() == "the drill was ended"
+        one.close()
 
 
 def received(host: Host, name: str, **said: Any) -> restore.Request:
@@ -214,6 +218,16 @@ def test_a_damaged_archive_is_refused_and_nothing_is_left(host: Host) -> None:
         drill.drill(request)
     assert host.left == []
     assert host.unit == "inactive"
+
+
+def test_a_file_that_cannot_be_written_is_said_and_nothing_is_left(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_source: object) -> None:
+        raise OSError(28, "No space left on device", "/x")
+
+    monkeypatch.setattr(drill, "_need_room", full)
+    with pytest.raises(Refused, match=r"broken off: /x: No space left on device\. Nothing is left of it"):
+        drill.drill(received(host, "trixie-locked"))
+    assert host.left == []
 
 
 def test_a_wrong_key_is_refused_and_nothing_is_left(host: Host) -> None:
