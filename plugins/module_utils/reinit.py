@@ -30,6 +30,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils import services, stat
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine, EngineError, Timeout, wait_until
 from ansible_collections.quorum.swarm.plugins.module_utils.journal import (
     ASIDE_MOVED,
+    BEGUN,
     FINISHED,
     FORCED,
     FORCING,
@@ -100,6 +101,8 @@ class Source:
     advertise_addr: str
     data_path_addr: str
     autolock: bool
+    locked: bool
+    """Whether the node's key is."""
     key_file: bytes = field(repr=False)
     """The node's key file, opened."""
 
@@ -120,7 +123,7 @@ class Source:
             settings.listen_addr if settings else address,
             settings.advertise_addr if settings else address,
             settings.data_path_addr if settings else "",
-            autolock or found.node_key.locked, keys.opened_file(found.node_key, opened),
+            autolock or found.node_key.locked, found.node_key.locked, keys.opened_file(found.node_key, opened),
         )
 
     def placed(self) -> dict[str, bytes]:
@@ -167,11 +170,12 @@ class Reinit:
             entry = self._bring_up(entry)
         if not entry.reached(RESTARTED):
             entry = self._restart(entry)
+        self._return()
         return self.journal.write(replace(entry, step=FINISHED, finished_at=now()))
 
     def _bring_up(self, entry: Entry) -> Entry:
         root_dir = self.daemon.root_dir
-        entry = self.journal.write(replace(entry, opened=self.source.key_file != self.source.files[layout.NODE_KEY]))
+        entry = self.journal.write(replace(entry, opened=self.source.locked))
         with self._phase("stop"):
             _done("Docker could not be stopped", self.daemon.stop())
         try:
@@ -236,6 +240,10 @@ class Reinit:
         with self._phase("restart"):
             _done("Docker could not be stopped", self.daemon.stop())
             _done("Docker does not start again", self.daemon.start())
+        return self.journal.write(replace(entry, step=RESTARTED))
+
+    def _return(self) -> None:
+        """Wait until the manager is back, unlocked where it locked itself: after the restart, or after a power cut."""
         with self._phase("return"):
             words = stopped.come_back(self.daemon.engine, self.unlock_key, self.seconds)
             if words:
@@ -243,7 +251,6 @@ class Reinit:
             waited, seen = wait_until(self._standing, lambda found: found == "", self.seconds)
             if not waited:
                 raise Failed(f"After its restart the swarm is not up: {seen}.")
-        return self.journal.write(replace(entry, step=RESTARTED))
 
     @contextlib.contextmanager
     def _phase(self, name: str) -> Iterator[None]:
@@ -260,19 +267,59 @@ def undo(daemon: Daemon, journal: Journal, entry: Entry) -> str:
 
     :returns: why it could not be; empty: the host is as it was found.
     """
-    words = daemon.stop()
-    if words:
-        return words
+    root_dir = daemon.root_dir
+    if entry.reached(ASIDE_MOVED) or os.path.isdir(entry.aside):
+        words = daemon.stop()
+        if words:
+            return words
     try:
         if entry.reached(ASIDE_MOVED):
-            statedir.discard(daemon.root_dir)
+            statedir.discard(root_dir)
+            # What lies in place from now on is not ours: the next run must not discard it.
+            entry = journal.write(replace(entry, step=BEGUN))
         if os.path.isdir(entry.aside):
-            statedir.move(entry.aside, statedir.directory(daemon.root_dir))
-            os.rmdir(os.path.dirname(entry.aside))
+            if statedir.exists(root_dir):
+                statedir.remove(statedir.directory(root_dir))  # what was not moved yet, and is whole aside
+            statedir.move(entry.aside, statedir.directory(root_dir))
+        if entry.aside:
+            statedir.moved(statedir.directory(root_dir), entry.aside)
+            statedir.moved(entry.aside, statedir.directory(root_dir))
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.dirname(entry.aside))
         services.remove(journal.path)
     except OSError as error:
         return f"{error.filename}: {error.strerror}"
     return daemon.start() if entry.ran else ""
+
+
+def is_as_left(entry: Entry, root_dir: str, runs: bool) -> bool:
+    """Whether this reinit ended in the middle, and the host is as it left it.
+
+    What somebody has made of the host since then is not for the next run to go on with: it would be discarded as a copy.
+    """
+    found = statedir.node_certificate(root_dir)
+    ours = found is not None and (found.swarm, found.node) == (entry.swarm_id, entry.node_id)
+    if entry.reached(FINISHED):
+        return False
+    if entry.reached(FORCED):
+        return ours
+    if entry.reached(ASIDE_MOVED):
+        return ours or found is None
+    if not os.path.isdir(entry.aside):
+        return not runs
+    before = statedir.node_certificate(os.path.dirname(entry.aside))
+    return found is None or before is not None and (found.swarm, found.node) == (before.swarm, before.node)
+
+
+def take_back(daemon: Daemon, journal: Journal, entry: Entry) -> str:
+    """Put back what a run that was broken off has moved aside, for another one that does not go on with it: so that what
+    was there is moved aside whole, and the copy with the key in clear goes. The engine stands still afterwards.
+
+    :returns: why it cannot be, one or two sentences; empty: it was done.
+    """
+    words = undo(daemon, journal, replace(entry, ran=False))
+    return words and (f"A {entry.what} of {entry.started_at} was broken off on this host, and cannot be taken back: "
+                      f"{words}. What was here before is in {entry.aside}.")
 
 
 def put_aside(root_dir: str, target: str) -> None:
@@ -280,12 +327,15 @@ def put_aside(root_dir: str, target: str) -> None:
 
     :raises OSError: it cannot be moved.
     """
+    source = statedir.directory(root_dir)
     if not os.path.isdir(target):
         if statedir.exists(root_dir):
-            statedir.move(statedir.directory(root_dir), target)
+            statedir.move(source, target)
     elif statedir.exists(root_dir):
-        # It was copied whole to another disk, and the run ended before the original was gone.
-        statedir.remove(statedir.directory(root_dir))
+        # It was copied whole to another disk, and the run ended before the original was gone; or the engine was started
+        # meanwhile, and made an empty folder.
+        statedir.remove(source)
+    statedir.moved(source, target)
 
 
 def _done(what: str, words: str) -> None:

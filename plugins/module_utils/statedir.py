@@ -158,9 +158,12 @@ def _next_data(handle: int, position: int) -> int:
 
 
 def remove(folder: str) -> None:
-    """Remove a copy of ours, if it is there."""
+    """Remove a copy of ours, if it is there; of a link, only the link."""
     with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(folder)
+        if os.path.islink(folder):
+            os.unlink(folder)
+        else:
+            shutil.rmtree(folder)
 
 
 # --- replacing the directory: only while the engine stands still -----------------------------------------------------
@@ -176,28 +179,56 @@ def exists(root_dir: str) -> bool:
     return os.path.isdir(directory(root_dir))
 
 
+PART, MOVED = ".quorum.swarm-part", ".quorum.swarm-moved"
+"""Behind the name of a directory that is moved to another disk: not there whole yet; not needed here any more."""
+
+
 def move(source: str, target: str) -> None:
     """Move a whole directory, in one step where both are on one file system.
 
-    Else it is copied first, and gets its name when it is whole; a copy that was broken off is made again.
+    Else it is copied first. Broken off at any point, what has the name ``source`` or ``target`` is whole; ``moved``
+    removes the rest. Of a link, only the link is moved, or removed.
 
     :raises OSError: it cannot be moved; ``source`` is as it was.
     """
     os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+    moved(source, target)
     try:
         os.rename(source, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        part = target + ".part"
-        remove(part)
-        shutil.copytree(source, part, symlinks=True)
-        os.sync()
-        os.rename(part, target)
-        settle(os.path.dirname(target))
-        shutil.rmtree(source)
+        _copy_over(source, target)
+        os.rename(source, source + MOVED)
+        settle(os.path.dirname(source))
+        moved(source, target)
     settle(os.path.dirname(target))
     settle(os.path.dirname(source))
+
+
+def _copy_over(source: str, target: str) -> None:
+    """Copy a whole directory to another disk; it gets its name when it is whole.
+
+    :raises OSError: it cannot be copied; nothing is left of it.
+    """
+    try:
+        shutil.copytree(source, target + PART, symlinks=True)
+        os.sync()
+        os.rename(target + PART, target)
+    except shutil.Error as error:
+        remove(target + PART)
+        path, _copy, why = error.args[0][0]
+        raise OSError(errno.EIO, str(why), str(path)) from None
+    except OSError:
+        remove(target + PART)
+        raise
+    settle(os.path.dirname(target))
+
+
+def moved(source: str, target: str) -> None:
+    """Remove what a move that was broken off has left beside ``source`` and ``target``."""
+    remove(source + MOVED)
+    remove(target + PART)
 
 
 def place(root_dir: str, files: Mapping[str, bytes], modes: Mapping[str, int]) -> None:
@@ -244,6 +275,7 @@ def without_log(root_dir: str, target: str) -> None:
     :raises OSError: it cannot be moved.
     """
     log = os.path.join(directory(root_dir), "raft")
+    moved(log, target)
     if os.path.isdir(log):
         move(log, target)
 
