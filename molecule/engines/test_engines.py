@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.lab import Lab
-from tests.testinfra import objects
+from tests.testinfra import objects, restored
 from tests.testinfra.playbooks import Operator, Run
 from tests.testinfra.swarms import assert_swarm, assert_unchanged, host, look
 
@@ -30,8 +30,11 @@ def nodes(lab_name: str, request: pytest.FixtureRequest) -> Iterator[Lab]:
         lab.down()
 
 
-def becomes_a_swarm(lab: Lab, operator: Operator, version: str, folder: Path) -> Run:
-    """Provision, see the second run do nothing, lock, ask for the health; return the first run."""
+def becomes_a_swarm(lab: Lab, operator: Operator, version: str, folder: Path, lose: str = "") -> Run:
+    """Provision, see the second run do nothing, back up, lock, ask for the health; return the first run.
+
+    :param lose: when every manager is lost and brought back from the backup: ``plain``, ``locked``.
+    """
     done = operator.provision(lab.inventory)
     assert_swarm(lab, MANAGERS, WORKERS)
     assert host(lab, "m1").check_output("docker version --format '{{.Server.Version}}'").startswith(version)
@@ -41,9 +44,13 @@ def becomes_a_swarm(lab: Lab, operator: Operator, version: str, folder: Path) ->
 
     objects.populate(lab)
     is_backed_up(lab, operator, folder)
+    if "plain" in lose:
+        is_restored(lab, operator, folder)
     autolock = {"swarm_autolock": True, "swarm_controller_dir": str(folder / "controller")}
     operator.provision(lab.inventory, **autolock)
     is_backed_up(lab, operator, folder)
+    if "locked" in lose:
+        is_restored(lab, operator, folder, swarm_autolock=True)
     assert not operator.provision(lab.inventory, **autolock).changed
     report = folder / "health.json"
     health = operator.run("health", lab.inventory, swarm_health_json=str(report), **autolock)
@@ -66,6 +73,26 @@ def is_backed_up(lab: Lab, operator: Operator, folder: Path) -> None:
     assert verified.ok, verified.report
 
 
+def is_restored(lab: Lab, operator: Operator, folder: Path, **variables: object) -> None:
+    """Every manager is lost, and comes back with all objects; the worker serves all the time."""
+    controller = folder / "controller"
+    archive = max((controller / "backups").glob("*.tar.gz"), key=lambda path: path.name.rpartition("_")[2])
+    before = objects.listed(lab)
+    restored.wipe(lab, MANAGERS)
+    with lab.probe(WORKERS, period=0.1) as probe:
+        run = operator.run("restore", lab.inventory, swarm_restore_archive=str(archive),
+                           swarm_controller_dir=str(controller), **variables)  # fmt: skip
+    assert run.ok, run.report
+    assert probe.failures == []
+    assert_swarm(lab, MANAGERS, WORKERS)
+    after = objects.listed(lab)
+    for kind, things in before.items():
+        assert kind == "node" or after[kind] == things, kind
+    restored.assert_works(lab, "m1", WORKERS)
+    if variables:
+        restored.assert_keys(lab, "m1", MANAGERS, controller)
+
+
 @pytest.mark.parametrize(
     ("nodes", "version"), [(("bookworm", True), "20.10."), (("trixie", True), "26.1.")], indirect=["nodes"], ids=str
 )
@@ -81,7 +108,7 @@ def test_bare_hosts_become_a_swarm(nodes: Lab, version: str, operator: Operator,
     assert set(shown.changed) == {*MANAGERS, *WORKERS}
     assert_unchanged(nodes, before)
 
-    done = becomes_a_swarm(nodes, operator, version, tmp_path)
+    done = becomes_a_swarm(nodes, operator, version, tmp_path, "plain, locked" if version == "20.10." else "")
     assert done.plan == shown.plan
     for name in (*MANAGERS, *WORKERS):
         node = host(nodes, name)
@@ -94,4 +121,4 @@ def test_bare_hosts_become_a_swarm(nodes: Lab, version: str, operator: Operator,
 
 @pytest.mark.parametrize(("nodes", "version"), [(("forky", False), "28.5.")], indirect=["nodes"], ids=str)
 def test_a_newer_engine(nodes: Lab, version: str, operator: Operator, tmp_path: Path) -> None:
-    becomes_a_swarm(nodes, operator, version, tmp_path)
+    becomes_a_swarm(nodes, operator, version, tmp_path, "locked")
