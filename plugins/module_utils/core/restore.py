@@ -439,8 +439,8 @@ def _notes(
         return [Finding("restored_already", "info", f"{host} was restored from this archive "
                         f"{here.state.reinit.get('finished_at') or 'before'}, and its swarm runs.", "", host)]
     if what == RESUME:
-        notes.append(Finding("restore_goes_on", "info", f"A restore of this archive was broken off on {host} after the "
-                             f"step '{here.state.reinit.get('step')}'. It goes on.", "", host))
+        notes.append(Finding("restore_goes_on", "info", f"{host} has an unfinished restore of this archive, broken off "
+                             f"after the step '{here.state.reinit.get('step')}'. It goes on.", "", host))
     elif holds_log(here, told) or runs_as_manager(here, told):
         notes.append(Finding("restore_log_aside", "warning", f"{host} has a raft log of this swarm, which may be newer "
                              "than the archive. It is moved aside, below /var/lib/quorum.swarm.", "", host))
