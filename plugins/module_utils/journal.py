@@ -92,9 +92,13 @@ class Journal:
 
 
 def place_aside(what: str, moment: datetime | None = None) -> str:
-    """Where a state directory is moved aside to: a folder of its own, which says when and why."""
+    """Where a state directory is moved aside to: a folder of its own, which says when and why, and is not there yet."""
     stamp = (moment or datetime.now(timezone.utc)).strftime("%Y%m%dT%H%M%SZ")
-    return os.path.join(ASIDE, f"{stamp}-{what}", "swarm")
+    folder, number = os.path.join(ASIDE, f"{stamp}-{what}"), 1
+    while os.path.lexists(folder):
+        number += 1
+        folder = os.path.join(ASIDE, f"{stamp}-{what}-{number}")
+    return os.path.join(folder, "swarm")
 
 
 def now() -> str:

@@ -75,7 +75,11 @@ class _Here:
     membership: Membership
     swarm_id: str
     """Of the state that lies here; empty: there is none."""
-    role: str
+    node_id: str
+
+    def is_of(self, entry: journals.Entry) -> bool:
+        """Whether what lies here is of the node that this run was about."""
+        return (self.swarm_id, self.node_id) == (entry.swarm_id, entry.node_id)
 
 
 def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
@@ -96,10 +100,17 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
         here = _look(engine)
         told = opened.manifest
         mine = entry is not None and (entry.what, entry.archive) == (WHAT, request.sha256)
-        if entry is not None and mine and entry.reached(journals.FINISHED) and _is_up(here, told):
-            return _finish(engine, journal, entry, told, {}, "", check, request.path)
-        resumes = entry is not None and mine and not entry.reached(journals.FINISHED)
-        if not resumes:
+        if entry is not None and mine and entry.reached(journals.FINISHED) and here.is_of(entry):
+            here = _unlocked(engine, here, entry, request, check)
+            if _is_up(here, told):
+                return _finish(engine, journal, entry, told, {}, "", check, request.path)
+            # The unlock key was changed, and the power failed before anybody knew the new one: nobody opens it again.
+            again = not entry.rotated
+        else:
+            again = False
+        broken_off = entry is not None and reinit.is_as_left(entry, here.root_dir, here.ran)
+        resumes = mine and broken_off
+        if not resumes and not again:
             _refuse(here, told, request)
         _need_address(told)
         source, key = source_of(opened, request)
@@ -107,17 +118,41 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
         if check:
             return {"changed": True, "msg": f"Docker would be stopped, {statedir.directory(here.root_dir)} moved "
                                             f"aside, and swarm {told.swarm_id} be brought up from the archive."}
-        if entry is None or not resumes:
-            entry = journals.Entry(WHAT, told.swarm_id, told.node_id, request.sha256,
-                                 aside=journals.place_aside(WHAT), ran=here.ran, started_at=journals.now())
-        relocked = _exposed(entry)
         daemon = reinit.HostDaemon(here.root_dir, engine, request.timeout)
+        relocked = _exposed(entry) if entry is not None and broken_off else ""
+        if entry is None or not resumes:
+            ran = here.ran
+            if entry is not None and broken_off and not entry.reached(journals.FORCED):
+                words = reinit.take_back(daemon, journal, entry)
+                if words:
+                    raise Refused(words)
+                ran = entry.ran
+            entry = journals.Entry(WHAT, told.swarm_id, told.node_id, request.sha256,
+                                   aside=journals.place_aside(WHAT), ran=ran, started_at=journals.now())
         work = reinit.Reinit(daemon, journal, source, key, request.timeout)
         try:
             entry = work.run(entry)
         except (reinit.Failed, EngineError) as error:
             raise Refused(_broken_off(daemon, journal, str(error))) from None
         return _finish(engine, journal, entry, told, work.phases, relocked, check, request.path)
+
+
+def _unlocked(engine: Engine, here: _Here, entry: journals.Entry, request: Request, check: bool) -> _Here:
+    """This host, with its manager unlocked where it locked itself before the run was through (the power failed)."""
+    if entry.rotated or check or here.membership.state != "locked":
+        return here
+    for key in request.unlock_keys:
+        try:
+            engine.unlock(key)
+        except EngineError as error:
+            if error.status != 401:
+                raise
+            continue
+        words = stopped.come_back(engine, key, request.timeout)
+        if words:
+            raise Refused(f"The swarm was brought up on this host, and is not back after it was unlocked: {words}.")
+        return _look(engine)
+    return here
 
 
 def _read(request: Request) -> archive.Archive:
@@ -139,7 +174,7 @@ def _look(engine: Engine) -> _Here:
     root_dir = services.root_dir(engine_facts(info)["root_dir"] if info else "")
     found = statedir.node_certificate(root_dir)
     membership = Membership.of(membership_facts(info)) if info else Membership()
-    return _Here(ran, root_dir, membership, found.swarm if found else "", found.role if found else "")
+    return _Here(ran, root_dir, membership, found.swarm if found else "", found.node if found else "")
 
 
 def _is_up(here: _Here, told: Manifest) -> bool:

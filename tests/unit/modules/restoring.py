@@ -72,7 +72,8 @@ class Machine:
         self.engine = Engine(script.host)
         self.archived = dict(files)
         self.unlock_key = unlock_key or ""
-        """That opens what lies in the archive; and the swarm's, from the moment when it is forced."""
+        """The swarm's; that of the archive, from the moment when it is forced."""
+        self.archived_key = self.unlock_key
         self.state = states.read_state(self.archived)
         self.running = True
         self.place = "inactive"
@@ -91,7 +92,8 @@ class Machine:
             script.say(what, answer)
         script.say("GET /swarm/unlockkey", lambda _request: (200, {"UnlockKey": self.unlock_key}))
         script.say("GET /containers/json", (200, []))
-        script.say("GET /volumes", (200, {"Volumes": []}))
+        script.say("GET /volumes", lambda _request: (200, {"Volumes": [
+            {"Name": name, "ClusterVolume": {"ID": key}} for key, name in self.objects.get("volume", [])]}))
         for kind in ("service", "secret", "config"):
             script.say(f"GET /{kind}s", lambda _request, kind=kind: (
                 200, [{"ID": key, "Spec": {"Name": name}} for key, name in self.objects.get(kind, [])]))  # fmt: skip
@@ -123,7 +125,7 @@ class Machine:
             self.swarm.mkdir()
             self.place = "inactive"
         elif (self.swarm / NODE_CERTIFICATE).read_bytes() == OLD[NODE_CERTIFICATE]:
-            self.place = "active"
+            self.place = "inactive"  # it cannot read that either
         else:
             self.place = "locked" if self.locked else "active"
         return ""
@@ -182,7 +184,7 @@ class Machine:
         (self.swarm / ENGINE_SETTINGS).write_bytes(b"{}")
         if request.body["Spec"]["EncryptionConfig"]["AutoLockManagers"] and "unlocked" not in self.trouble:
             (self.swarm / NODE_KEY).write_bytes(self.archived[NODE_KEY])
-        self.place = "active"
+        self.place, self.unlock_key = "active", self.archived_key
         return 200, self.node[1]
 
     def _unlock(self, request: Request) -> tuple[int, Any]:

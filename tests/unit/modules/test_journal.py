@@ -73,6 +73,13 @@ def test_what_is_behind() -> None:
     assert STEPS == ("begun", "aside", "placed", "forcing", "forced", "restarted", "finished")
 
 
-def test_each_time_has_its_folder() -> None:
+def test_each_time_has_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     moment = datetime.datetime(2026, 11, 25, 3, 15, tzinfo=datetime.UTC)
     assert journal.place_aside("restore", moment) == "/var/lib/quorum.swarm/aside/20261125T031500Z-restore/swarm"
+    monkeypatch.setattr(journal, "ASIDE", str(tmp_path))
+    made = []
+    for _time in range(3):
+        made.append(journal.place_aside("restore", moment))
+        Path(made[-1]).parent.mkdir()
+    names = ["20261125T031500Z-restore", "20261125T031500Z-restore-2", "20261125T031500Z-restore-3"]
+    assert made == [str(tmp_path / name / "swarm") for name in names], "two states in one folder"
