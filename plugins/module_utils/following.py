@@ -71,16 +71,36 @@ def follow_swarm(engine: Engine, request: Request, check: bool) -> dict[str, Any
     """
     with stopped.alone(stopped.OTHERS):
         here = _look(engine, request)
+        if not check and _taken_back(engine, here, request):
+            here = _look(engine, request)
         if here.way == follow.NONE and not here.ran:
             return _started(engine, here, request, check)  # perhaps cleaned by a run that was broken off
         if check or here.way == follow.NONE:
             return _result(here.way in (follow.POINTED, follow.CLEANED), here.way, "", request, None)
-        aside = ""
-        if here.way in (follow.POINTED, follow.CLEANED):
-            aside = _replace(engine, here, request)
+        changes = here.way in (follow.POINTED, follow.CLEANED)
+        aside = _replace(engine, here, request) if changes else ""
         if here.way != follow.CLEANED:
             _come_back(engine, here, request)
-        return _result(bool(aside), here.way, aside, request, engine)
+        return _result(changes, here.way, aside, request, engine)
+
+
+def _taken_back(engine: Engine, here: _Here, request: Request) -> bool:
+    """Put back what lay here before a restore that was broken off; what it had put in place has its key in clear, and
+    must not be kept aside. Returns whether there was one.
+
+    :raises Refused: it cannot be put back.
+    """
+    kept = journal.Journal()
+    try:
+        entry = kept.read()
+    except journal.Unreadable:
+        return False
+    if entry is None or entry.reached(journal.FORCED) or not reinit.is_as_left(entry, here.root_dir, here.ran):
+        return False
+    words = reinit.take_back(reinit.HostDaemon(here.root_dir, engine, request.timeout), kept, entry)
+    if words:
+        raise Refused(words)
+    return True
 
 
 def _look(engine: Engine, request: Request) -> _Here:
@@ -110,7 +130,9 @@ def _started(engine: Engine, here: _Here, request: Request, check: bool) -> dict
 
 
 def _replace(engine: Engine, here: _Here, request: Request) -> str:
-    """Stop the engine, move aside what must not come back, and start it again. Returns where it is now."""
+    """Stop the engine, move aside what must not come back, and start it again. Returns where it is now; empty: nothing
+    was moved.
+    """
     daemon = reinit.HostDaemon(here.root_dir, engine, request.timeout)
     words = daemon.stop()
     if words:
@@ -121,15 +143,16 @@ def _replace(engine: Engine, here: _Here, request: Request) -> str:
             reinit.put_aside(here.root_dir, aside)
         else:
             statedir.point_at(here.root_dir, request.managers)
-            statedir.without_log(here.root_dir, os.path.join(os.path.dirname(aside), "raft"))
-            aside = os.path.dirname(aside)
+            aside = os.path.join(os.path.dirname(aside), "raft")
+            statedir.without_log(here.root_dir, aside)
     except OSError as error:
         started = daemon.start()
         raise Refused(f"{error.filename or here.root_dir}: {error.strerror}. Docker "
                       f"{'does not start again: ' + started if started else 'runs as before'}.") from None
+    aside = aside if os.path.isdir(aside) else ""
     words = daemon.start()
     if words:
-        raise Refused(f"Docker does not start on this host: {words}. What was here is in {aside}.")
+        raise Refused(f"Docker does not start on this host: {words}.{f' What was here is in {aside}.' if aside else ''}")
     return aside
 
 

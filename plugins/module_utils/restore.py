@@ -101,7 +101,7 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
         told = opened.manifest
         mine = entry is not None and (entry.what, entry.archive) == (WHAT, request.sha256)
         if entry is not None and mine and entry.reached(journals.FINISHED) and here.is_of(entry):
-            here = _unlocked(engine, here, entry, request, check)
+            here = _unlocked(engine, here, request, check)
             if _is_up(here, told):
                 return _finish(engine, journal, entry, told, {}, "", check, request.path)
             # The unlock key was changed, and the power failed before anybody knew the new one: nobody opens it again.
@@ -137,9 +137,9 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
         return _finish(engine, journal, entry, told, work.phases, relocked, check, request.path)
 
 
-def _unlocked(engine: Engine, here: _Here, entry: journals.Entry, request: Request, check: bool) -> _Here:
-    """This host, with its manager unlocked where it locked itself before the run was through (the power failed)."""
-    if entry.rotated or check or here.membership.state != "locked":
+def _unlocked(engine: Engine, here: _Here, request: Request, check: bool) -> _Here:
+    """This host, with its manager unlocked where it has locked itself: the power failed."""
+    if check or here.membership.state != "locked":
         return here
     for key in request.unlock_keys:
         try:

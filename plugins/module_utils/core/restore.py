@@ -224,8 +224,8 @@ def decide(
     mine = (entry.get("what"), entry.get("archive")) == ("restore", source.sha256)
     ended = not entry or bool(entry.get("finished_at")) or entry.get("step") == "finished"
     what = RESTORE
-    if entry and mine and not ended:
-        what = RESUME
+    if entry and mine and (not (ended and entry.get("rotated", True)) or here.membership.state == "locked"):
+        what = RESUME  # locked: the power failed; it is unlocked where it was this restore that made it
     elif entry and mine and _is_back(here, told):
         what = NOTHING
 

@@ -107,6 +107,7 @@ WORDS = {
     "begun_other": lambda item: _journal(item, archive="other"),
     "begun_recovery": lambda item: _journal(item, what="recover", archive=""),
     "done": lambda item: _journal(item, step="finished", finished_at="2026-11-25T02:01:00+00:00"),
+    "rotating": lambda item: _journal(item, step="finished", finished_at="2026-11-25T02:01:00+00:00", rotated=False),
     "done_other": lambda item: _journal(item, archive="o", step="finished", finished_at="2026-11-24T02:01:00+00:00"),
 }
 
@@ -216,6 +217,12 @@ def test_an_autolocked_archive_needs_a_place_for_the_new_key() -> None:
         ({"m2": "begun full"}, (), ("resume", [])),
         ({"m1": "manager", "m2": "begun"}, (), ("resume", ["restore_running"])),
         ({"m2": "begun_other"}, (), ("restore", ["restore_unfinished"])),
+        ({"m2": "manager rotating"}, (), ("resume", [])),
+        # The power failed after it: its manager has locked itself, and is unlocked.
+        ({"m2": "locked rotating"}, (), ("resume", [])),
+        ({"m2": "locked done"}, (), ("resume", [])),
+        ({"m1": "manager", "m2": "locked done"}, (), ("resume", ["restore_running"])),
+        ({"m2": "locked done_other"}, (), ("restore", ["restore_running"])),
         ({"m2": "begun_recovery"}, (), ("restore", ["restore_unfinished"])),
         # Restored already: the others may run, and must.
         ({"m1": "manager", "m2": "manager done", "m3": "manager"}, (), ("nothing", [])),

@@ -358,8 +358,14 @@ def test_killed_at_every_point_the_next_run_ends_it(make: Make) -> None:
         if power:
             machine.start()  # the host boots
         here.bring()
-        result = here.run()
         where = seen[-1], power
+        entry = here.entry()
+        if power and entry and entry.rotated:
+            # Nobody was told the new key, and the journal does not know that: the operator has to say it.
+            with pytest.raises(Refused, match=r"state 'locked'.*-e swarm_allow_restore_running=true"):
+                here.run()
+            here.allowed = {"allow_running": True}
+        result = here.run()
         assert bool(result["relocked"]) >= exposed, where
         told += bool(result["relocked"])
         assert (machine.place, machine.clear_keys, len(machine.old_state) >= 1) == ("active", [], True), where
@@ -396,6 +402,18 @@ def test_the_power_fails_before_the_new_key_is_known(make: Make) -> None:
     result = here.run()
     assert (result["changed"], result["rotated"], len(here.machine.inits)) == (True, True, 2)
     assert archived[NODE_KEY] == tree(here.machine.swarm)[NODE_KEY]
+
+
+def test_the_power_fails_afterwards(make: Make) -> None:
+    """Whoever has the key runs it again, and it is unlocked."""
+    here = make()
+    here.run()
+    here.machine.start()
+    assert here.machine.place == "locked"
+    here.keys = [OTHER_KEY, NEW_KEY]
+    here.bring()
+    assert here.run()["changed"] is False
+    assert (here.machine.place, len(here.machine.inits)) == ("active", 1)
 
 
 def test_an_archive_of_another_day_takes_back_what_was_broken_off(make: Make) -> None:
