@@ -25,6 +25,8 @@ class ActionModule(ActionBase):
         """Return what the module returned, with the time that the archive took to come."""
         super().run(tmp, task_vars)
         args = dict(self._task.args)
+        if args.get("state") == "settled":
+            return self._execute_module(task_vars=task_vars)
         path, keys_in, key_file = (args.pop(name, None) for name in ("archive", "keys_in", "key_file"))
         if not path:
             raise AnsibleActionFail("swarm_restore takes archive, the path of an archive on the controller.")

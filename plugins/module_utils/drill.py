@@ -82,7 +82,7 @@ def _drill(request: restore.Request, phases: dict[str, float]) -> dict[str, Any]
         engine.open()
     try:
         work = reinit.Reinit(engine, journal.Journal(os.path.join(isolated.DATA, "reinit.json")), source, key,
-                             min(request.timeout, 120.0))
+                             min(request.timeout, 120.0), patient=False)
         entry = journal.Entry(WHAT, told.swarm_id, told.node_id, request.sha256,
                               aside=os.path.join(isolated.DATA, "aside", "swarm"), ran=False, started_at=journal.now())
         try:

@@ -22,7 +22,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -42,6 +42,11 @@ from ansible_collections.quorum.swarm.plugins.module_utils.journal import (
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import keys, layout
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import state as states
+
+
+PATIENCE = 30 * 10**9
+"""Nanoseconds: the heartbeat period of a swarm that has just been made of an old state. Six of them make three minutes
+in which a worker is not called down."""
 
 
 class Failed(Exception):
@@ -156,6 +161,8 @@ class Reinit:
     unlock_key: str = field(repr=False)
     seconds: float = 120.0
     """For the swarm to have a leader, and again for the manager to be back after the restart."""
+    patient: bool = True
+    """Whether the swarm waits for its workers as long as they may need: of no use where there are none."""
     clock: Callable[[], float] = time.monotonic
     phases: dict[str, float] = field(default_factory=dict)
     """Seconds by phase."""
@@ -237,10 +244,27 @@ class Reinit:
         """The engine remembers that it forced a new swarm, and would do so again whenever its swarm part restarts by
         itself (moby, daemon/cluster/noderunner.go: ``n.start(n.config)``): it would throw out every other manager.
         """
+        if self.patient:
+            entry = self._have_patience(entry)
         with self._phase("restart"):
             _done("Docker could not be stopped", self.daemon.stop())
             _done("Docker does not start again", self.daemon.start())
         return self.journal.write(replace(entry, step=RESTARTED))
+
+    def _have_patience(self, entry: Entry) -> Entry:
+        """Have the swarm wait longer for nodes that do not report, from the restart on.
+
+        A worker tries the managers that it knows at random, and waits up to 8 s after each that is dead: with five of
+        them it often takes longer than the six heartbeat periods after which a new leader calls it down and starts its
+        tasks anew (seen on Docker 26.1; docs/engine-behaviour.md). ``settle`` puts the old period back.
+        """
+        with contextlib.suppress(EngineError):  # it does not run: a run was broken off here, and what it did is done
+            spec = self.daemon.engine.swarm()["Spec"]
+            period = int((spec.get("Dispatcher") or {}).get("HeartbeatPeriod") or 0)
+            if 0 < period < PATIENCE:
+                entry = self.journal.write(replace(entry, heartbeat=period))
+                self.daemon.engine.update_swarm(lambda found: _with_heartbeat(found, PATIENCE))
+        return entry
 
     def _return(self) -> None:
         """Wait until the manager is back, unlocked where it locked itself: after the restart, or after a power cut."""
@@ -260,6 +284,33 @@ class Reinit:
             yield
         finally:
             self.phases[name] = round(self.phases.get(name, 0.0) + self.clock() - begun, 3)
+
+
+def _with_heartbeat(spec: dict[str, Any], period: int) -> dict[str, Any]:
+    """The swarm's ``Spec`` with another heartbeat period, in nanoseconds."""
+    return {**spec, "Dispatcher": {**(spec.get("Dispatcher") or {}), "HeartbeatPeriod": period}}
+
+
+def settle(engine: Engine, journal: Journal, node_ids: Collection[str], seconds: float) -> tuple[bool, list[str]]:
+    """Wait until these nodes have come back, and have the swarm wait no longer than before from then on.
+
+    :param seconds: how long to wait; then it goes on without them.
+    :returns: whether anything was changed, and the nodes that are not back.
+    :raises EngineError: the swarm cannot be asked.
+    """
+    entry = journal.read()
+    if entry is None or not entry.heartbeat:
+        return False, []
+
+    def away() -> list[str]:
+        return sorted(raw["ID"] for raw in engine.nodes()
+                      if raw["ID"] in node_ids and (raw.get("Status") or {}).get("State") != "ready")
+
+    _back, missing = wait_until(away, lambda found: not found, seconds)
+    period = entry.heartbeat
+    engine.update_swarm(lambda spec: _with_heartbeat(spec, period))
+    journal.write(replace(entry, heartbeat=0))
+    return True, missing
 
 
 def undo(daemon: Daemon, journal: Journal, entry: Entry) -> str:

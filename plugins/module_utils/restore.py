@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -135,6 +135,21 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
         except (reinit.Failed, EngineError) as error:
             raise Refused(_broken_off(daemon, journal, str(error))) from None
         return _finish(engine, journal, entry, told, work.phases, relocked, check, request.path)
+
+
+def settle(engine: Engine, node_ids: Collection[str], seconds: float, check: bool) -> dict[str, Any]:
+    """Wait until these nodes are back in the restored swarm; from then on it is as patient as it was before.
+
+    :raises Refused: the journal cannot be read.
+    :raises EngineError: the swarm cannot be asked.
+    """
+    if check:
+        return {"changed": False, "missing_nodes": []}
+    try:
+        changed, missing = reinit.settle(engine, journals.Journal(), node_ids, seconds)
+    except journals.Unreadable as error:
+        raise Refused(str(error)) from None
+    return {"changed": changed, "missing_nodes": missing}
 
 
 def _unlocked(engine: Engine, here: _Here, request: Request, check: bool) -> _Here:
@@ -325,12 +340,18 @@ def _without_lease(engine: Engine) -> None:
 def difference(
     wanted: manifest.Objects, found: manifest.Objects
 ) -> tuple[dict[str, list[list[str]]], dict[str, list[list[str]]]]:
-    """What the swarm lacks of the manifest's objects, and what it has beyond them: [ID, name] by kind."""
+    """What the swarm lacks of the manifest's objects, and what it has beyond them: [ID, name] by kind.
+
+    A node takes its host's name anew each time it starts: of nodes, the ID tells.
+    """
     missing, extra = {}, {}
     for kind in manifest.KINDS:
         wants, has = {tuple(one) for one in wanted.get(kind, ())}, {tuple(one) for one in found.get(kind, ())}
-        if wants - has:
-            missing[kind] = [list(one) for one in sorted(wants - has)]
-        if has - wants:
-            extra[kind] = [list(one) for one in sorted(has - wants)]
+        same = {one[0] for one in wants} & {one[0] for one in has} if kind == "node" else set()
+        lacks = [list(one) for one in sorted(wants - has) if one[0] not in same]
+        more = [list(one) for one in sorted(has - wants) if one[0] not in same]
+        if lacks:
+            missing[kind] = lacks
+        if more:
+            extra[kind] = more
     return missing, extra

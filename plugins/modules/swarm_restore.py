@@ -47,9 +47,12 @@ options:
   state:
     description:
       - V(restored) brings the swarm back.
+      - V(settled) waits until O(node_ids) are back, and then has the swarm wait no longer than before for nodes that do
+        not report. V(restored) has it wait longer, so that the tasks of a worker that takes its time are not started
+        anew.
       - V(receive) writes one piece of the archive to the host, which V(restored) uses.
     type: str
-    choices: [restored, receive]
+    choices: [restored, settled, receive]
     default: restored
   archive:
     description: The archive on the controller. Required with O(state=restored).
@@ -78,8 +81,15 @@ options:
     description: Whether to take the host out of another swarm that it is a member of.
     type: bool
     default: false
+  node_ids:
+    description: With O(state=settled), the nodes that are waited for.
+    type: list
+    elements: str
+    default: []
   timeout:
-    description: Seconds for each stop and start of Docker, and for the swarm to have a leader.
+    description:
+      - Seconds for each stop and start of Docker, and for the swarm to have a leader; with O(state=settled), for the
+        nodes to be back.
     type: float
     default: 120.0
   name:
@@ -159,6 +169,11 @@ autolock:
   description: Whether the swarm is autolocked.
   returned: with state=restored
   type: bool
+missing_nodes:
+  description: The nodes that are not back when the time has passed.
+  returned: with state=settled
+  type: list
+  elements: str
 path:
   description: The file, when its last piece has come.
   returned: with state=receive
@@ -180,7 +195,7 @@ def main() -> None:
         argument_spec={
             **ENGINE_OPTIONS,
             **receiving.OPTIONS,
-            "state": {"type": "str", "choices": ["restored", "receive"], "default": "restored"},
+            "state": {"type": "str", "choices": ["restored", "settled", "receive"], "default": "restored"},
             "archive": {"type": "path"},
             # The action plugin works on the controller; the module never sees its folders.
             "keys_in": {"type": "str", "no_log": False},
@@ -188,6 +203,7 @@ def main() -> None:
             "unlock_keys": {"type": "list", "elements": "str", "default": [], "no_log": True},
             "allow_running": {"type": "bool", "default": False},
             "allow_foreign": {"type": "bool", "default": False},
+            "node_ids": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "float", "default": 120.0},
         },
         required_if=[("state", "restored", ("archive", "sha256")), ("state", "receive", ("name", "content"))],
@@ -197,6 +213,9 @@ def main() -> None:
     try:
         if params["state"] == "receive":
             result = receiving.receive(params["name"], params["offset"], params["content"], params["sha256"])
+        elif params["state"] == "settled":
+            result = restore.settle(Engine.of_params(params, election=ELECTION), params["node_ids"], params["timeout"],
+                                    module.check_mode)
         else:
             request = restore.Request(params["archive"], params["sha256"], tuple(params["unlock_keys"]),
                                       params["allow_running"], params["allow_foreign"], params["timeout"])

@@ -37,6 +37,8 @@ from tests.unit.raft import manager
 
 NEW_KEY = "SWMKEY-1-" + "n" * 43
 """The unlock key after a rotation."""
+HEARTBEAT = 5 * 10**9
+"""Nanoseconds: the dispatcher's, as a swarm has it by default."""
 OLD = {"certificates/swarm-node.crt": b"of before", "certificates/swarm-node.key": b"SEALED", "docker-state.json": b"{}",
        "raft/wal-v3-encrypted/0000000000000000-0000000000000000.wal": b"\1" * 5000, "state.json": b"[]"}  # fmt: skip
 """What lies on the host before: nothing that anybody could read."""
@@ -80,6 +82,7 @@ class Machine:
         self.calls: list[str] = []
         self.inits: list[dict[str, Any]] = []
         self.labels = {lease.LABEL: "old", "kept": "yes"}
+        self.heartbeat = HEARTBEAT
         self.objects: dict[str, list[tuple[str, str]]] = {}
         self.trouble: dict[str, Any] = {}
         """What goes wrong: ``stop``, ``start``: words; ``init``: an answer; ``unlocked``: the key stays in clear …"""
@@ -159,7 +162,7 @@ class Machine:
     def _swarm(self, _request: Request) -> tuple[int, Any]:
         autolock = self.inits[-1]["Spec"]["EncryptionConfig"]["AutoLockManagers"] if self.inits else False
         spec = {"EncryptionConfig": {"AutoLockManagers": False if "autolock" in self.trouble else autolock},
-                "Labels": dict(self.labels)}  # fmt: skip
+                "Labels": dict(self.labels), "Dispatcher": {"HeartbeatPeriod": self.heartbeat}}  # fmt: skip
         return 200, {"ID": self.trouble.get("swarm") or self._own()[0], "Version": {"Index": 9}, "Spec": spec}
 
     def _nodes(self, _request: Request) -> tuple[int, Any]:
@@ -197,6 +200,7 @@ class Machine:
         if "update" in self.trouble:
             return self.trouble["update"]
         self.labels = dict(request.body.get("Labels") or {})
+        self.heartbeat = request.body["Dispatcher"]["HeartbeatPeriod"]
         if request.query.get("rotateManagerUnlockKey"):
             self.rotations += 1
             self.unlock_key = NEW_KEY if self.rotations == 1 else f"SWMKEY-1-{str(self.rotations) * 43}"[:52]

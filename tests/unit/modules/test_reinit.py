@@ -19,7 +19,17 @@ from ansible_collections.quorum.swarm.plugins.module_utils.raft.layout import EN
 from ansible_collections.quorum.swarm.plugins.module_utils.reinit import Failed, Reinit, Source
 
 from tests.unit.kept_archives import LOCKED, PLAIN, capture
-from tests.unit.modules.restoring import OLD, Killed, Machine, forged, killed_at, relocked, settle_in, tree
+from tests.unit.modules.restoring import (
+    HEARTBEAT,
+    OLD,
+    Killed,
+    Machine,
+    forged,
+    killed_at,
+    relocked,
+    settle_in,
+    tree,
+)
 from tests.unit.modules.scripted import Script
 
 MODES = {NODE_KEY: 0o600, "certificates/swarm-node.crt": 0o644}
@@ -84,7 +94,8 @@ def test_a_state_becomes_a_swarm_of_one(make: Make, monkeypatch: pytest.MonkeyPa
     work = work_of(machine)
     done = work.run(entry_of(machine))
     # What is about to be done is on the disk before it is done; what was done, right after it.
-    assert trace == ["begun", "aside", "PLACE", "placed", "forcing", "INIT", "forced", "restarted", "finished"]
+    assert trace == ["begun", "aside", "PLACE", "placed", "forcing", "INIT", "forced", "forced", "restarted", "finished"]
+    assert (machine.heartbeat, done.heartbeat) == (reinit.PATIENCE, HEARTBEAT)
     assert machine.calls == ["stop", "start", "stop", "start"]
     assert list(work.phases) == ["stop", "aside", "place", "start", "force", "restart", "return"]
     assert (done.step, done.opened, bool(done.finished_at)) == ("finished", name == LOCKED, True)
@@ -97,6 +108,41 @@ def test_a_state_becomes_a_swarm_of_one(make: Make, monkeypatch: pytest.MonkeyPa
     assert {path: content for path, content in tree(machine.swarm).items() if path not in (ENGINE_SETTINGS, NODE_KEY)
             } == {path: content for path, content in machine.archived.items() if path not in (
                 ENGINE_SETTINGS, NODE_KEY)}  # fmt: skip
+
+
+def test_a_drill_needs_no_patience(make: Make) -> None:
+    machine = make(LOCKED)
+    work = work_of(machine)
+    work.patient = False
+    assert work.run(entry_of(machine)).heartbeat == 0
+    assert machine.heartbeat == HEARTBEAT
+
+
+@pytest.mark.parametrize("declared", [reinit.PATIENCE, 2 * reinit.PATIENCE, 0])
+def test_who_is_patient_stays_as_patient(make: Make, declared: int) -> None:
+    machine = make()
+    machine.heartbeat = declared
+    assert work_of(machine).run(entry_of(machine)).heartbeat == 0
+    assert machine.heartbeat == declared
+
+
+def test_the_swarm_settles_when_the_nodes_are_back(make: Make) -> None:
+    """Waited for are the nodes that are named; the journal says whether there is anything to do."""
+    machine = make()
+    machine.objects["node"] = [("w1", "w1"), ("w2", "w2")]
+    work_of(machine).run(entry_of(machine))
+    own = machine.node[1]
+    assert reinit.settle(machine.engine, machine.journal(), [own], 5) == (True, [])
+    assert machine.heartbeat == HEARTBEAT
+    assert reinit.settle(machine.engine, machine.journal(), [own], 5) == (False, [])
+
+
+def test_it_settles_without_those_that_do_not_come_back(make: Make) -> None:
+    again = make()
+    again.objects["node"] = [("w1", "w1")]
+    work_of(again).run(entry_of(again))
+    assert reinit.settle(again.engine, again.journal(), ["w1", "gone"], 0.1) == (True, ["w1"])
+    assert again.heartbeat == HEARTBEAT
 
 
 def test_the_body_keeps_what_it_leaves_out(make: Make) -> None:
