@@ -152,7 +152,8 @@ def _replace(engine: Engine, here: _Here, request: Request) -> str:
     aside = aside if os.path.isdir(aside) else ""
     words = daemon.start()
     if words:
-        raise Refused(f"Docker does not start on this host: {words}.{f' What was here is in {aside}.' if aside else ''}")
+        where = f" What was here is in {aside}." if aside else ""
+        raise Refused(f"Docker does not start on this host: {words}.{where}")
     return aside
 
 

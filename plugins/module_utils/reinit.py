@@ -346,7 +346,7 @@ def undo(daemon: Daemon, journal: Journal, entry: Entry) -> str:
 def is_as_left(entry: Entry, root_dir: str, runs: bool) -> bool:
     """Whether this reinit ended in the middle, and the host is as it left it.
 
-    What somebody has made of the host since then is not for the next run to go on with: it would be discarded as a copy.
+    What somebody has made of the host since then is not for the next run to go on with, which would discard it.
     """
     found = statedir.node_certificate(root_dir)
     ours = found is not None and (found.swarm, found.node) == (entry.swarm_id, entry.node_id)
@@ -359,12 +359,12 @@ def is_as_left(entry: Entry, root_dir: str, runs: bool) -> bool:
     if not os.path.isdir(entry.aside):
         return not runs
     before = statedir.node_certificate(os.path.dirname(entry.aside))
-    return found is None or before is not None and (found.swarm, found.node) == (before.swarm, before.node)
+    return found is None or (before is not None and (found.swarm, found.node) == (before.swarm, before.node))
 
 
 def take_back(daemon: Daemon, journal: Journal, entry: Entry) -> str:
-    """Put back what a run that was broken off has moved aside, for another one that does not go on with it: so that what
-    was there is moved aside whole, and the copy with the key in clear goes. The engine stands still afterwards.
+    """Put back what a run that was broken off has moved aside, for another one that does not go on with it: so that
+    what was there is moved aside whole, and the copy with the key in clear goes. The engine stands still afterwards.
 
     :returns: why it cannot be, one or two sentences; empty: it was done.
     """

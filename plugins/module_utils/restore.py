@@ -110,7 +110,7 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
             again = False
         broken_off = entry is not None and reinit.is_as_left(entry, here.root_dir, here.ran)
         resumes = mine and broken_off
-        if not resumes and not again:
+        if not (resumes or again):
             _refuse(here, told, request)
         _need_address(told)
         source, key = source_of(opened, request)

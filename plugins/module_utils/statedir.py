@@ -241,9 +241,12 @@ def place(root_dir: str, files: Mapping[str, bytes], modes: Mapping[str, int]) -
     remove(draft)
     os.mkdir(draft, 0o700)
     for name in sorted(files):
-        path = os.path.join(draft, name)
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        _write(path, files[name], modes.get(name, 0o600))
+        folder = draft
+        for part in name.split("/")[:-1]:
+            folder = os.path.join(folder, part)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder, 0o700)
+        _write(os.path.join(draft, name), files[name], modes.get(name, 0o600))
     for folder, _folders, _names in os.walk(draft):
         settle(folder)
     os.rename(draft, directory(root_dir))

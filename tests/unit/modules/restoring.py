@@ -30,7 +30,11 @@ from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import keys
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import state as states
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.certificate import node_certificate, parse_pem
-from ansible_collections.quorum.swarm.plugins.module_utils.raft.layout import ENGINE_SETTINGS, NODE_CERTIFICATE, NODE_KEY
+from ansible_collections.quorum.swarm.plugins.module_utils.raft.layout import (
+    ENGINE_SETTINGS,
+    NODE_CERTIFICATE,
+    NODE_KEY,
+)
 
 from tests.unit.modules.scripted import Request, Script
 from tests.unit.raft import manager
@@ -39,8 +43,13 @@ NEW_KEY = "SWMKEY-1-" + "n" * 43
 """The unlock key after a rotation."""
 HEARTBEAT = 5 * 10**9
 """Nanoseconds: the dispatcher's, as a swarm has it by default."""
-OLD = {"certificates/swarm-node.crt": b"of before", "certificates/swarm-node.key": b"SEALED", "docker-state.json": b"{}",
-       "raft/wal-v3-encrypted/0000000000000000-0000000000000000.wal": b"\1" * 5000, "state.json": b"[]"}  # fmt: skip
+OLD = {
+    "certificates/swarm-node.crt": b"of before",
+    "certificates/swarm-node.key": b"SEALED",
+    "docker-state.json": b"{}",
+    "raft/wal-v3-encrypted/0000000000000000-0000000000000000.wal": b"\1" * 5000,
+    "state.json": b"[]",
+}
 """What lies on the host before: nothing that anybody could read."""
 
 
@@ -148,7 +157,7 @@ class Machine:
     def _info(self, _request: Request) -> tuple[int, Any]:
         if not self.running:
             return 503, {"message": "down"}
-        own = {"LocalNodeState": self.place}
+        own: dict[str, Any] = {"LocalNodeState": self.place}
         if self.place == "active":
             own |= {"ControlAvailable": True, "NodeID": self.trouble.get("node") or self._own()[1]}
         return 200, {"DockerRootDir": str(self.root), "ServerVersion": "26.1.5", "Swarm": own}

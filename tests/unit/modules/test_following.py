@@ -199,8 +199,8 @@ def test_who_still_follows_others_is_told(make: Make, monkeypatch: pytest.Monkey
 def test_docker_does_not_stop(make: Make) -> None:
     here = make()
     here.machine.trouble = {"stop": "it did not stop within 1 s"}
-    with pytest.raises(Refused, match=r"^Docker could not be stopped on this host: it did not stop within 1 s\. Nothing "
-                                      r"was changed\.$"):  # fmt: skip
+    with pytest.raises(Refused, match=r"^Docker could not be stopped on this host: it did not stop within 1 s\. "
+                                      r"Nothing was changed\.$"):  # fmt: skip
         here.follow()
     assert tree(here.machine.swarm) == here.before
 
@@ -209,8 +209,8 @@ def test_docker_does_not_stop(make: Make) -> None:
 def test_docker_does_not_start(make: Make, wanted: dict[str, Any], where: str) -> None:
     here = make()
     here.machine.trouble = {"start": "no space left on device"}
-    with pytest.raises(Refused, match=rf"^Docker does not start on this host: no space left on device\. What was here is "
-                                      rf"in {here.machine.own}/aside/.*-follow{where}\.$"):  # fmt: skip
+    with pytest.raises(Refused, match=rf"^Docker does not start on this host: no space left on device\. What was here "
+                                      rf"is in {here.machine.own}/aside/.*-follow{where}\.$"):  # fmt: skip
         here.follow(**wanted)
 
 
@@ -260,9 +260,11 @@ def test_what_a_restore_left_with_its_key_in_clear_is_not_kept(make: Make, wante
     aside = machine.own / "aside" / "x-restore" / "swarm"
     entry = journal.Entry("restore", here.ids.swarm, here.ids.node, "a" * 64, aside=str(aside))
     source = reinit.Source.of(machine.archived, {}, machine.unlock_key, True)
-    with killed_at(0), pytest.raises(Killed), pytest.MonkeyPatch.context() as patch:
+    work = reinit.Reinit(machine, machine.journal(), source, machine.unlock_key)
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(machine, "start", lambda: (_ for _ in ()).throw(Killed))
-        reinit.Reinit(machine, machine.journal(), source, machine.unlock_key).run(entry)
+        with pytest.raises(Killed):
+            work.run(entry)
     assert machine.clear_keys
     result = here.follow(**wanted)
     assert result["way"] == ("cleaned" if wanted else "pointed")

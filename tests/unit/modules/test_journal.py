@@ -55,7 +55,8 @@ def test_a_later_version_may_know_more(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_told_and_stays(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "reinit.json"
     path.write_bytes(content)
-    with pytest.raises(Unreadable, match=rf"^The journal {path} cannot be read \(.+\). Look at it, and move it away\.$"):
+    words = rf"^The journal {path} cannot be read \(.+\)\. Look at it, and move it away\.$"
+    with pytest.raises(Unreadable, match=words):
         Journal(str(path)).read()
     assert path.read_bytes() == content
 

@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.quorum.swarm.plugins.module_utils import archive, host, journal, restore, settings, statedir, stopped
+from ansible_collections.quorum.swarm.plugins.module_utils import (
+    archive,
+    host,
+    journal,
+    restore,
+    settings,
+    statedir,
+    stopped,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.core import manifest
 from ansible_collections.quorum.swarm.plugins.module_utils.journal import Entry
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.layout import NODE_KEY
@@ -227,7 +235,7 @@ def unreadable_journal(_patch: Any, here: Restored) -> None:
 
 
 REFUSALS = [
-    (running, "a node of swarm .* runs on this host .state 'active'.*quorum.swarm.recover .*swarm_allow_restore_running"),
+    (running, "a node of swarm .* runs on this host .state 'active'.*quorum.swarm.recover .*allow_restore_running"),
     (locked_here, "a node of swarm .* runs on this host .state 'locked'.*swarm_allow_restore_running=true"),
     (foreign, "this host belongs to another swarm .s9, state 'active'.*swarm_allow_restore_foreign=true"),
     (pending_unknown, "this host belongs to another swarm .unknown, state 'pending'"),
@@ -269,8 +277,6 @@ def test_what_is_allowed_is_done(make: Make, trouble: Any, allow: str) -> None:
     here = make(LOCKED)
     with pytest.MonkeyPatch.context() as patch:
         trouble(patch, here)
-        real, calls = statedir.node_certificate, []
-        patch.setattr(statedir, "node_certificate", lambda root: calls.append(root) or real(root))
         assert here.run(**{allow: True})["changed"] is True
     assert len(here.machine.old_state) == 1
 
@@ -310,8 +316,8 @@ def test_what_fails_before_the_swarm_is_there_is_undone(make: Make, what: str) -
 def test_what_cannot_be_undone_is_told_with_the_place(make: Make) -> None:
     here = make(LOCKED)
     here.machine.trouble = {"start": "it broke"}
-    with pytest.raises(Refused, match=r"Docker does not start: it broke\. What was here before could not be put back by "
-                                      r"itself \(it broke\)"):  # fmt: skip
+    with pytest.raises(Refused, match=r"Docker does not start: it broke\. What was here before could not be put back "
+                                      r"by itself \(it broke\)"):  # fmt: skip
         here.run()
     assert len(here.machine.old_state) == 1
 
