@@ -89,8 +89,8 @@ def _append(draft: str, offset: int, piece: bytes) -> None:
     flags = os.O_WRONLY | os.O_NOFOLLOW | (os.O_CREAT | os.O_EXCL if offset == 0 else 0)
     with os.fdopen(os.open(draft, flags, 0o600), "wb") as stream:
         if stream.seek(0, os.SEEK_END) != offset:
-            raise _Overtaken(f"Another run sends {os.path.basename(draft)[len(ARRIVING):]} to this host at the same "
-                              "time. Run again when it has ended.")
+            name = os.path.basename(draft)[len(ARRIVING):]
+            raise _Overtaken(f"Another run sends {name} to this host at the same time. Run again when it has ended.")
         stream.write(piece)
         stream.flush()
         os.fsync(stream.fileno())

@@ -43,7 +43,6 @@ from ansible_collections.quorum.swarm.plugins.module_utils.journal import (
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import keys, layout
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import state as states
 
-
 PATIENCE = 30 * 10**9
 """Nanoseconds: the heartbeat period of a swarm that has just been made of an old state. Six of them make three minutes
 in which a worker is not called down."""

@@ -92,6 +92,8 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
     """
     with stopped.alone(stopped.OTHERS):
         opened = _read(request)
+        if not request.sha256:
+            request = replace(request, sha256=archive.checksum_of(request.path))
         journal = journals.Journal()
         try:
             entry = journal.read()

@@ -58,8 +58,11 @@ options:
     description: The archive on the controller. Required with O(state=restored).
     type: path
   sha256:
-    description: The archive's checksum. Required with O(state=restored).
+    description:
+      - The archive's checksum, by which a run that was broken off is known again. The default is to compute it.
+      - With O(state=receive), it comes with the last piece.
     type: str
+    default: ''
   keys_in:
     description: A folder on the controller in which unlock keys are kept (C(swarm_controller_dir)).
     type: str
@@ -206,7 +209,7 @@ def main() -> None:
             "node_ids": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "float", "default": 120.0},
         },
-        required_if=[("state", "restored", ("archive", "sha256")), ("state", "receive", ("name", "content"))],
+        required_if=[("state", "restored", ("archive",)), ("state", "receive", ("name", "content"))],
         supports_check_mode=True,
     )
     params = module.params

@@ -734,8 +734,8 @@ def _lines(source: Source, outcome: Outcome, data: Mapping[str, Any], age: timed
         lines += ["", "  ".join(f"{name} {seconds:.1f} s" for name, seconds in data["phases"].items())
                   + f"; {data['seconds']:.0f} s in all"]
     if data["engine_phases"]:
-        lines.append(f"on {outcome.host}: " + ", ".join(f"{name} {seconds:.1f} s"
-                                                       for name, seconds in data["engine_phases"].items()))
+        phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in data["engine_phases"].items())
+        lines.append(f"on {outcome.host}: {phases}")
     if outcome.backup:
         lines.append(f"a new backup: {outcome.backup}")
     if data["to_do"]:
