@@ -25,6 +25,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     manifest,
     restart,
     restore,
+    returning,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Node
 from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, controller, controller_dir
@@ -152,11 +153,11 @@ class ActionModule(ActionBase):
         """How the others come back."""
         members = self._all_members()
         source = self._source()
-        follow = members.of(restore.FOLLOW, restore.CLEAN)
+        follow = members.of(returning.FOLLOW, returning.CLEAN)
         return {
             **self._removals(members.ghosts),
-            "follow": {item.host: {"keep": item.way == restore.FOLLOW,
-                                   "node_ids": [item.node_id] if item.way == restore.FOLLOW else []}
+            "follow": {item.host: {"keep": item.way == returning.FOLLOW,
+                                   "node_ids": [item.node_id] if item.way == returning.FOLLOW else []}
                        for item in follow},
             "managers": [[source.manifest.node_id, source.manifest.raft_addr]],
             "allow": sorted(inventory.COUNTING),
@@ -170,9 +171,9 @@ class ActionModule(ActionBase):
         """What did not come back as it was; and whether a backup is due."""
         wanted = self._wanted()
         members = self._all_members()
-        late = restore.late(members, self._by_host(FOLLOWED))
+        late = returning.late(members, self._by_host(FOLLOWED))
         for host, result in self._by_host(FOLLOWED).items():
-            if not restore.came_back(result):
+            if not returning.came_back(result):
                 _say(f"warning: {host} did not come back: {controller.why(str(result.get('msg') or 'no answer'))}.")
         self._keep(self._outcome(wanted, None), datetime.now(timezone.utc))
         pause = restart.ALLOW in wanted.allowed or len(wanted.managers) <= 2

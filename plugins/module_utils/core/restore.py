@@ -17,11 +17,19 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import backup_report, health, inventory
+from ansible_collections.quorum.swarm.plugins.module_utils.core import backup_report, health, inventory, returning
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.manifest import Manifest
-from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Removal, Step
+from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Step
+from ansible_collections.quorum.swarm.plugins.module_utils.core.returning import (
+    CLEAN,
+    FOLLOW,
+    JOIN,
+    LOST,
+    Members,
+    is_of,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import belongs, half_joined
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node
 
@@ -32,9 +40,6 @@ UNFINISHED = "swarm_allow_unfinished_restore"
 
 RESTORE, RESUME, NOTHING = "restore", "resume", "nothing"
 """What is to be done on the restored host: all of it, what is left of it, or nothing, because it was done."""
-MEMBER, FOLLOW, CLEAN, JOIN, LOST = "member", "follow", "clean", "join", "lost"
-"""How a host comes back: it is there; as the node that it was; cleaned, and anew; anew; not at all."""
-
 SPARE = 64 << 20
 """Bytes that stay free: an engine makes a log segment of 64 MB beside the one that it has."""
 _COPIES = 3
@@ -98,29 +103,6 @@ class Decision:
     """Said, and gone on with."""
 
 
-@dataclass(frozen=True)
-class Return:
-    """How one host comes back."""
-
-    host: str
-    way: str
-    node_id: str = ""
-    """The node that it stays."""
-    why: str = ""
-
-
-@dataclass(frozen=True)
-class Members:
-    """How all the other hosts come back, and which entries of the restored swarm are nobody's any more."""
-
-    returns: tuple[Return, ...] = ()
-    ghosts: tuple[Removal, ...] = ()
-
-    def of(self, *ways: str) -> list[Return]:
-        """The hosts that come back in one of these ways."""
-        return [item for item in self.returns if item.way in ways]
-
-
 # -- before any host is asked ----------------------------------------------------------------------------------------
 
 
@@ -175,13 +157,6 @@ def preflight(
 
 
 # -- before anything is changed --------------------------------------------------------------------------------------
-
-
-def is_of(item: HostFacts, told: Manifest) -> bool:
-    """Whether what this host runs, or has on its disk, is of the archived swarm."""
-    if item.state.swarm_id or item.swarm is not None:
-        return told.swarm_id in (item.state.swarm_id, item.swarm.id if item.swarm is not None else "")
-    return bool(item.membership.node_id) and item.membership.node_id in told.managers
 
 
 def runs_as_manager(item: HostFacts, told: Manifest) -> bool:
@@ -494,88 +469,11 @@ def members(
 ) -> Members:
     """How each of the other hosts comes back, and the entries to be removed before any of them does.
 
-    A manager that comes back and still has an entry is a manager again by itself: so nobody's entries go first.
-
     :param facts: of every host of the inventory, as seen before anything was changed.
     :param nodes: of the restored swarm.
     """
-    told = source.manifest
-    own = told.node_id
-    listed = {node.id: node for node in nodes}
-    hosts = [node.host for node in wanted.nodes] + [*wanted.absent]
-    hosts += [name for name in facts if name not in hosts]
-    returns = [_return(told, decision, facts[name], listed, now) for name in hosts
-               if name != decision.host and name in facts]
-    kept = {own} | {item.node_id for item in returns if item.way in (MEMBER, FOLLOW)}
-    gone: dict[str, str] = {}
-    for node in nodes:
-        if node.id in kept or node.voter:
-            continue  # who votes now came back after the restore, and is the topology's business
-        owner = next((item for item in returns if item.way in (CLEAN, JOIN, LOST)
-                      and _is_entry_of(node, facts[item.host])), None)
-        if owner is not None:
-            gone[node.id] = owner.host
-        elif _is_entry_of(node, facts[decision.host]) or node.role == "manager":
-            # An entry of the restored host's other lives, or of a manager that no host of the inventory is.
-            gone[node.id] = node.host or node.hostname
-    ghosts = tuple(Removal(f"{name}, entry {node_id}", node_id, live=False, entry=True)
-                   for node_id, name in sorted(gone.items(), key=lambda pair: (pair[1], pair[0])))
-    return Members(tuple(returns), ghosts)
-
-
-def _is_entry_of(node: Node, item: HostFacts) -> bool:
-    """Whether this entry is one of the host's lives: by its node ID, by the noted name, or by its hostname."""
-    if node.id == item.state.node_id:
-        return True
-    return node.host == item.host if node.host else node.hostname in (item.hostname or item.host, item.host)
-
-
-def _return(
-    told: Manifest, decision: Decision, item: HostFacts, listed: Mapping[str, Node], now: datetime | None
-) -> Return:
-    """How one host comes back."""
-    host, state = item.host, item.state
-    if not item.answered:
-        return Return(host, LOST, why="it does not answer")
-    if host in decision.stop:
-        return Return(host, JOIN, why="its state was moved aside: it joins anew")
-    if not (state.swarm_id or state.raft_log or belongs(item)):
-        if item.engine.installed and not item.engine.answers and item.problem != "no_sdk":
-            return Return(host, CLEAN, why="Docker does not run: it is started, and the host joins anew")
-        return Return(host, JOIN, why="it is in no swarm: it joins anew")
-    node = listed.get(state.node_id or item.membership.node_id)
-    if not is_of(item, told):
-        return Return(host, CLEAN, why=f"a state of another swarm ({state.swarm_id or 'unknown'}) is moved aside: it "
-                                       "joins anew")
-    if node is None:
-        return Return(host, CLEAN, why="the restored swarm does not list its node: its state is moved aside, and it "
-                                       "joins anew")
-    if decision.what == NOTHING and (node.voter or (node.state == "ready" and not node.is_manager)):
-        return Return(host, MEMBER, node.id, "it is back already")
-    ends = health.parse_time(item.certificate_expires)
-    if ends is not None and now is not None and ends <= now:
-        return Return(host, CLEAN, why=f"its certificate ended {item.certificate_expires}: its state is moved aside, "
-                                       "and it joins anew")
-    log = ", its raft log is moved aside" if state.role == "manager" else ""
-    return Return(host, FOLLOW, node.id, f"stays node {node.id}{log}")
-
-
-def late(members_: Members, results: Mapping[str, Mapping[str, Any]]) -> tuple[Removal, ...]:
-    """Entries of hosts that were to stay the nodes that they were, and did not: nobody's, too.
-
-    A manager among them would count as a voter that never comes.
-
-    :param results: what ``swarm_follow`` returned, by host.
-    """
-    return tuple(
-        Removal(f"{item.host}, entry {item.node_id}", item.node_id, live=False, entry=True)
-        for item in members_.of(FOLLOW)
-        if not came_back(results.get(item.host) or {}) or results[item.host].get("way") == "cleaned")
-
-
-def came_back(result: Mapping[str, Any]) -> bool:
-    """Whether ``swarm_follow`` ended well on a host."""
-    return bool(result) and not (result.get("failed") or result.get("unreachable") or result.get("skipped"))
+    return returning.members(source.manifest, wanted, decision.host, facts, nodes, now, stop=decision.stop,
+                             again=decision.what == NOTHING)
 
 
 def plan_of(source: Source, decision: Decision, members_: Members) -> list[Step]:
@@ -630,7 +528,11 @@ def report(
     # Long after a restore the swarm is another one than the archive's, as it should be.
     differs = {} if outcome.what == NOTHING else done
     objects = {kind: len(told.objects.get(kind, ())) for kind in backup_report.KINDS}
-    hosts = _hosts(members_, facts, outcome)
+    hosts: dict[str, dict[str, Any]] = {}
+    if outcome.what != NOTHING and outcome.host in facts:
+        ended = len(facts[outcome.host].state.containers)
+        hosts[outcome.host] = {"way": "restored", "identity": "kept", "interrupted": ended, "error": ""}
+    hosts |= returning.told_of(members_, {**outcome.stopped, **outcome.followed}, outcome.stopped, outcome.nodes)
     todo = _todo(wanted, outcome, hosts)
     todo += ["Objects of the archive are missing in the swarm: see above."] * bool(differs.get("missing"))
     data: dict[str, Any] = {
@@ -650,31 +552,6 @@ def report(
 def _lists(named: Any) -> dict[str, list[list[str]]]:
     """[ID, name] by kind."""
     return {str(kind): [[str(part) for part in one] for one in items] for kind, items in (named or {}).items()}
-
-
-def _hosts(members_: Members, facts: Mapping[str, HostFacts], outcome: Outcome) -> dict[str, dict[str, Any]]:
-    """How each host came back, and how many of its task containers did not live through it."""
-    hosts: dict[str, dict[str, Any]] = {}
-    if outcome.what != NOTHING and outcome.host in facts:
-        ended = len(facts[outcome.host].state.containers)
-        hosts[outcome.host] = {"way": "restored", "identity": "kept", "interrupted": ended, "error": ""}
-    for item in members_.returns:
-        result = outcome.followed.get(item.host) or outcome.stopped.get(item.host) or {}
-        way, identity, error = item.way, "none", ""
-        if item.way in (FOLLOW, CLEAN):
-            if came_back(result):
-                way = str(result.get("way") or "none")
-                identity = "kept" if item.way == FOLLOW and way != "cleaned" else "new"
-            else:
-                way, error = "failed", str(result.get("msg") or "it was not asked")
-        elif item.way == MEMBER:
-            identity = "kept"
-        elif item.way == JOIN:
-            there = outcome.nodes is None or any(node.host == item.host for node in outcome.nodes)
-            way, identity = ("cleaned" if item.host in outcome.stopped else "joined"), "new" if there else "none"
-        hosts[item.host] = {"way": way, "identity": identity, "interrupted": int(result.get("interrupted") or 0),
-                            "error": error}
-    return hosts
 
 
 def _todo(wanted: Wanted, outcome: Outcome, hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -722,14 +599,7 @@ def _lines(source: Source, outcome: Outcome, data: Mapping[str, Any], age: timed
     if data["unlock_key_changed"]:
         lines.append("  key      the unlock key was changed, and is kept on the controller with the one before it")
     if data["hosts"]:
-        width = max(len(host) for host in data["hosts"])
-        lines += ["", "how the hosts came back:"]
-        for host, item in data["hosts"].items():
-            what = {"kept": "the node that it was", "new": "as a new node", "none": "not in the swarm"}
-            ended = (f"; {item['interrupted']} task container{'s' * (item['interrupted'] != 1)} ended"
-                     if item["interrupted"] else "")
-            words = f"FAILED: {item['error']}" if item["error"] else what[item["identity"]]
-            lines.append(f"  {host:<{width}}  {item['way']:<11}  {words}{ended}")
+        lines += ["", "how the hosts came back:", *returning.lines_of(data["hosts"])]
     if data["phases"]:
         lines += ["", "  ".join(f"{name} {seconds:.1f} s" for name, seconds in data["phases"].items())
                   + f"; {data['seconds']:.0f} s in all"]

@@ -15,11 +15,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, plan, provision, restore, verdict
+from ansible_collections.quorum.swarm.plugins.module_utils.core import (
+    inventory,
+    plan,
+    provision,
+    restore,
+    returning,
+    verdict,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.manifest import File, Manifest
-from ansible_collections.quorum.swarm.plugins.module_utils.core.restore import Decision, Members, Outcome, Source
+from ansible_collections.quorum.swarm.plugins.module_utils.core.restore import Decision, Outcome, Source
+from ansible_collections.quorum.swarm.plugins.module_utils.core.returning import Members
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
     LABEL_HOST,
     Address,
@@ -449,7 +457,7 @@ STATES = st.sampled_from(["", "silent", "log", "leftovers", "worker", "off", "wo
 def test_nobody_that_is_kept_is_removed_and_the_restored_never(says: dict[str, str], labelled: bool) -> None:
     nodes = restored(**{name: node(name, labelled=labelled) for name in ("m1", "m3", "w1", "w2")})
     found = members(says, ["m1", "m3", "w1", "w2"], nodes)
-    kept = {item.node_id for item in found.of(restore.MEMBER, restore.FOLLOW)} | {MANIFEST.node_id}
+    kept = {item.node_id for item in found.of(returning.MEMBER, returning.FOLLOW)} | {MANIFEST.node_id}
     assert not kept & gone(found)
     # Every manager of before is kept or gone: none is left that would count as a dead voter.
     assert {"node-m1", "node-m3"} <= kept | gone(found)
@@ -486,7 +494,7 @@ def test_who_did_not_come_back_is_removed_afterwards() -> None:
     found = members({"m1": "log", "m3": "log"}, ("m1", "m3"))
     failed: dict[str, Any] = {"failed": True, "msg": "no"}
     results = {"m1": {"way": "pointed"}, "m3": failed, "w1": {"way": "cleaned"}}
-    assert {item.node_id for item in restore.late(found, results)} == {"node-m3", "node-w1", "node-w2"}
+    assert {item.node_id for item in returning.late(found, results)} == {"node-m3", "node-w1", "node-w2"}
 
 
 # -- provision goes on without those that are down -------------------------------------------------------------------
