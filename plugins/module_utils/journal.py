@@ -49,10 +49,10 @@ class Entry:
     """Whether the node key was locked, and lay in clear on the disk for a while."""
     rotated: bool = False
     """Whether the unlock key was changed afterwards."""
-    heartbeat: int = 0
-    """Nanoseconds: the dispatcher's heartbeat period that the swarm is to have again; 0: it has it."""
     started_at: str = ""
     finished_at: str = ""
+    heartbeat: int = 0
+    """Nanoseconds: the dispatcher's heartbeat period that the swarm is to have again; 0: it has it."""
 
     def reached(self, step: str) -> bool:
         """Whether this step is behind."""
