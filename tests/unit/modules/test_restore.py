@@ -490,7 +490,8 @@ def test_nothing_secret_is_in_what_is_returned_or_left(make: Make, tmp_path: Pat
         ({"secret": (("a", "x"),)}, {"secret": [("a", "x")]}, {}, {}),
         ({"secret": (("a", "x"), ("b", "y"))}, {"secret": [("b", "y")]}, {"secret": [["a", "x"]]}, {}),
         ({"secret": ()}, {"secret": [("b", "y"), ("a", "x")]}, {}, {"secret": [["a", "x"], ["b", "y"]]}),
-        ({"node": (("a", "x"),)}, {"node": [("a", "z")]}, {"node": [["a", "x"]]}, {"node": [["a", "z"]]}),
+        ({"node": (("a", "x"), ("b", "y"))}, {"node": [("a", "z")]}, {"node": [["b", "y"]]}, {}),
+        ({"config": (("a", "x"),)}, {"config": [("a", "z")]}, {"config": [["a", "x"]]}, {"config": [["a", "z"]]}),
         ({"service": (("a", "x"),)}, {}, {"service": [["a", "x"]]}, {}),
     ],
 )
