@@ -36,6 +36,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
 from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refused
 
 WHAT = "follow"
+FINDING = 60.0
+"""Seconds for a worker to try the one of its managers that lives. It takes them at random, with 8 s after a dead one."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,10 @@ def follow_swarm(engine: Engine, request: Request, check: bool) -> dict[str, Any
             return _result(here.way in (follow.POINTED, follow.CLEANED), here.way, "", request, None)
         changes = here.way in (follow.POINTED, follow.CLEANED)
         aside = _replace(engine, here, request) if changes else ""
-        if here.way != follow.CLEANED:
-            _come_back(engine, here, request)
+        if here.way == follow.RECONNECTED:
+            _hear_from_it(engine, here, request)
+        elif here.way != follow.CLEANED:
+            _come_back(engine, request)
         return _result(changes, here.way, aside, request, engine)
 
 
@@ -157,7 +161,28 @@ def _replace(engine: Engine, here: _Here, request: Request) -> str:
     return aside
 
 
-def _come_back(engine: Engine, here: _Here, request: Request) -> None:
+def _hear_from_it(engine: Engine, here: _Here, request: Request) -> None:
+    """Wait until this worker has found the manager among those that it knows, so that it can be said what became of its
+    tasks.
+
+    It shows in that it forgets the dead. Where there are none to forget it is not seen from here, so that it is no
+    failure either: whether the node is ready is asked of the swarm afterwards.
+    """
+    known = set(here.membership.remote_managers)
+    if known <= set(request.managers):
+        return
+
+    def found() -> bool:
+        try:
+            own = Membership.of(engine.membership())
+        except EngineError:
+            return False
+        return set(own.remote_managers) != known
+
+    wait_until(found, bool, min(request.timeout, FINDING))
+
+
+def _come_back(engine: Engine, request: Request) -> None:
     """Wait until this node follows the swarm's managers, and only these.
 
     :raises Refused: it does not.

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -116,6 +118,24 @@ def test_a_worker_that_knows_the_manager_is_left_alone(make: Make, monkeypatch: 
         assert (result["changed"], result["way"], result["aside"]) == (False, "reconnected", "")
         assert (result["kept"], result["interrupted"]) == (1, 0)
     assert (here.machine.calls, tree(here.machine.swarm)) == ([], here.before)
+
+
+def test_it_is_heard_of_before_its_tasks_are_counted(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker forgets the dead managers when it has found the living one. Not to see it is no failure."""
+    here = make()
+    here.as_worker(monkeypatch)
+    both = [{"node_id": "dead", "addr": "198.18.0.99:2377"}, {"node_id": MANAGER[0], "addr": MANAGER[1]}]
+    here.knows(both)
+    monkeypatch.setattr(following, "FINDING", 0.3)
+    begun = time.monotonic()
+    assert here.follow()["way"] == "reconnected"
+    assert time.monotonic() - begun >= 0.3
+    monkeypatch.setattr(following, "FINDING", 30.0)
+    timer = threading.Timer(0.3, here.knows, [both[1:]])
+    timer.start()
+    begun = time.monotonic()
+    assert here.follow()["way"] == "reconnected"
+    assert 0.2 < time.monotonic() - begun < 15
 
 
 def test_a_worker_that_does_not_is_told(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
