@@ -37,7 +37,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refuse
 
 WHAT = "follow"
 FINDING = 60.0
-"""Seconds for a worker to try the one of its managers that lives. It takes them at random, with 8 s after a dead one."""
+"""Seconds for a worker to find the one of its managers that lives. It tries them at random, up to 8 s after a dead one.
+"""
 
 
 @dataclass(frozen=True)
