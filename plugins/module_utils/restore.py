@@ -107,7 +107,7 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
             if _is_up(here, told):
                 return _finish(engine, journal, entry, told, {}, "", check, request.path)
             # The unlock key was changed, and the power failed before anybody knew the new one: nobody opens it again.
-            again = not entry.rotated
+            again = not entry.rotated or _given_up(here, entry, request)
         else:
             again = False
         broken_off = entry is not None and reinit.is_as_left(entry, here.root_dir, here.ran)
@@ -170,6 +170,21 @@ def _unlocked(engine: Engine, here: _Here, request: Request, check: bool) -> _He
             raise Refused(f"The swarm was brought up on this host, and is not back after it was unlocked: {words}.")
         return _look(engine)
     return here
+
+
+def _given_up(here: _Here, entry: journals.Entry, request: Request) -> bool:
+    """Whether it is begun anew by the operator's word, where the manager has locked itself with a key that nobody has.
+
+    :raises Refused: the word was not given. The key may be somewhere else, and newer things than the archive behind it.
+    """
+    if here.membership.state != "locked":
+        return False
+    if not request.allow_running:
+        raise Refused(
+            f"Nothing was changed: this archive was restored on this host ({entry.finished_at}), its manager has "
+            "locked itself since, and no kept key opens it: after the restore its unlock key was changed. Unlock it with that "
+            f"key; if the power failed before the key was kept, -e {ALLOW_RUNNING}=true begins anew from the archive.")
+    return True
 
 
 def _read(request: Request) -> archive.Archive:

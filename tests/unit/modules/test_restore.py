@@ -368,7 +368,7 @@ def test_killed_at_every_point_the_next_run_ends_it(make: Make) -> None:
         entry = here.entry()
         if power and entry and entry.rotated:
             # Nobody was told the new key, and the journal does not know that: the operator has to say it.
-            with pytest.raises(Refused, match=r"state 'locked'.*-e swarm_allow_restore_running=true"):
+            with pytest.raises(Refused, match=r"no kept key opens it: .* -e swarm_allow_restore_running=true begins"):
                 here.run()
             here.allowed = {"allow_running": True}
         result = here.run()
