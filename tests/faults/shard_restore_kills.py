@@ -48,7 +48,7 @@ TASKS = (
     ("restore : Keep the unlock key", 0.1), ("restore : Keep the unlock key", 1.0),
     ("restore : Decide how the others come back", 0.1), ("restore : Remove entries that are nobody's any more", 0.1),
     ("restore : Remove entries that are nobody's any more", 1.5), ("restore : Follow the restored manager", 0.1),
-    ("restore : Follow the restored manager", 2.0), ("restore : See who came back", 0.1), 
+    ("restore : Follow the restored manager", 2.0), ("restore : See who came back", 0.1),
     ("restore : Wait until the nodes are back", 0.1), ("cluster : Guard", 0.1),
     ("cluster : Observe", 0.1), ("cluster : Decide", 0.1), ("cluster : Take the lease", 0.1), ("cluster : Join", 0.1),
     ("cluster : Join", 1.5), ("cluster : Place", 0.1), ("cluster : Place", 1.5), ("cluster : Set", 0.1),
