@@ -114,6 +114,25 @@ def drop(name: str) -> None:
         os.rmdir(FOLDER)
 
 
+def stamp(path: str) -> tuple[int, int, int]:
+    """Which file this is, whatever its name: to be taken before it is read, for ``used``."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return 0, 0, 0
+    return found.st_ino, found.st_ctime_ns, found.st_size
+
+
+def used(path: str, which: tuple[int, int, int]) -> None:
+    """Remove a received file that is not needed any more.
+
+    A module whose controller was killed goes on, and the next run sends the same meanwhile: that one's file stays.
+    """
+    if stamp(path) == which:
+        drop(os.path.basename(path))
+    tidy()
+
+
 def tidy() -> None:
     """Remove the collection's own folder where nothing else is in it."""
     with contextlib.suppress(OSError):

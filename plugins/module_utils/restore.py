@@ -91,6 +91,7 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
     :raises EngineError: the swarm is up, and could not be asked.
     """
     with stopped.alone(stopped.OTHERS):
+        came = receiving.stamp(request.path)
         opened = _read(request)
         if not request.sha256:
             request = replace(request, sha256=archive.checksum_of(request.path))
@@ -105,7 +106,7 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
         if entry is not None and mine and entry.reached(journals.FINISHED) and here.is_of(entry):
             here = _unlocked(engine, here, request, check)
             if _is_up(here, told):
-                return _finish(engine, journal, entry, told, {}, "", check, request.path)
+                return _finish(engine, journal, entry, told, {}, "", check, (request.path, came))
             # The unlock key was changed, and the power failed before anybody knew the new one: nobody opens it again.
             again = not entry.rotated or _given_up(here, entry, request)
         else:
@@ -136,7 +137,7 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
             entry = work.run(entry)
         except (reinit.Failed, EngineError) as error:
             raise Refused(_broken_off(daemon, journal, str(error))) from None
-        return _finish(engine, journal, entry, told, work.phases, relocked, check, request.path)
+        return _finish(engine, journal, entry, told, work.phases, relocked, check, (request.path, came))
 
 
 def settle(engine: Engine, node_ids: Collection[str], seconds: float, check: bool) -> dict[str, Any]:
@@ -304,7 +305,7 @@ def _broken_off(daemon: reinit.Daemon, journal: journals.Journal, words: str) ->
 
 def _finish(
     engine: Engine, journal: journals.Journal, entry: journals.Entry, told: Manifest, phases: Mapping[str, float],
-    relocked: str, check: bool, path: str,
+    relocked: str, check: bool, received: tuple[str, tuple[int, int, int]],
 ) -> dict[str, Any]:
     """Compare, give back the lease that the archive has in it, change the unlock key; each if it is still to do."""
     seconds = dict(phases)
@@ -325,8 +326,7 @@ def _finish(
     missing, extra = difference(told.objects, engine.objects())
     seconds["compare"] = round(time.monotonic() - begun, 3)
     if not check:
-        receiving.drop(os.path.basename(path))
-        receiving.tidy()
+        receiving.used(*received)
     return {
         "changed": changed,
         "swarm_id": entry.swarm_id,

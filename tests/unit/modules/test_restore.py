@@ -20,6 +20,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils import (
     archive,
     host,
     journal,
+    receiving,
     restore,
     settings,
     statedir,
@@ -341,6 +342,21 @@ def test_a_key_that_does_not_change_is_told(make: Make, monkeypatch: pytest.Monk
     monkeypatch.setattr(settings, "apply", not_done)
     with pytest.raises(Refused, match=r"^The swarm is back, and the unlock key is still the old one.* Run again\.$"):
         here.run()
+
+
+def test_what_the_next_run_has_brought_stays(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its controller was killed, and the module goes on: meanwhile the next run sends the archive, and waits."""
+    here = make()
+    stop = here.machine.stop
+
+    def meanwhile() -> str:
+        receiving.drop(here.path.name)  # as the first piece does
+        here.bring()
+        return stop()
+
+    monkeypatch.setattr(here.machine, "stop", meanwhile)
+    assert here.run()["changed"] is True
+    assert here.path.exists(), "the next run finds no archive"
 
 
 # -- killed ----------------------------------------------------------------------------------------------------------
