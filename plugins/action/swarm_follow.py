@@ -6,19 +6,8 @@
 
 from __future__ import annotations
 
-from ansible.plugins.action import ActionBase
-from ansible_collections.quorum.swarm.plugins.plugin_utils import controller_dir
+from ansible_collections.quorum.swarm.plugins.plugin_utils.kept_keys import WithKeptKeys
 
 
-class ActionModule(ActionBase):
+class ActionModule(WithKeptKeys):
     """See the module of this name for its documentation."""
-
-    TRANSFERS_FILES = False
-
-    def run(self, tmp=None, task_vars=None):
-        """Return what the module returned."""
-        super().run(tmp, task_vars)
-        args = dict(self._task.args)
-        keys_in = args.pop("keys_in", None)
-        keys = controller_dir.kept_keys_of(keys_in)(str(args.get("swarm_id") or "")) if args.get("swarm_id") else []
-        return self._execute_module(module_args={**args, "unlock_keys": keys}, task_vars=task_vars)

@@ -39,7 +39,7 @@ class Entry:
     swarm_id: str
     node_id: str
     archive: str = ""
-    """SHA-256 of the archive that the state is from."""
+    """What the state is from: the SHA-256 of the archive, or the folder of a survivor's copy."""
     step: str = BEGUN
     aside: str = ""
     """Where the state of before is, or will be in a moment, where there was one."""
@@ -49,6 +49,8 @@ class Entry:
     """Whether the node key was locked, and lay in clear on the disk for a while."""
     rotated: bool = False
     """Whether the unlock key was changed afterwards."""
+    fenced: str = ""
+    """After a recovery: how far those that were given up are kept out (``recovering.TOKENS``, ``BEGUN``, ``CA``)."""
     started_at: str = ""
     finished_at: str = ""
     heartbeat: int = 0

@@ -11,7 +11,6 @@ the swarm is back.
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,31 +18,24 @@ from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils import (
     archive,
+    forcing,
     host,
     receiving,
     reinit,
-    services,
-    settings,
     statedir,
     stopped,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils import journal as journals
-from ansible_collections.quorum.swarm.plugins.module_utils.core import lease, manifest
+from ansible_collections.quorum.swarm.plugins.module_utils.core import manifest
 from ansible_collections.quorum.swarm.plugins.module_utils.core.manifest import Manifest
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Membership
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     Engine,
-    EngineError,
-    engine_facts,
-    membership_facts,
     node_facts,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import RaftStateError
 from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refused
 
 WHAT = "restore"
-SPARE = 128 << 20
-"""Bytes that stay free on the disk: the engine allocates a log segment of 64 MB beside the one it has."""
 ALLOW_RUNNING = "swarm_allow_restore_running"
 ALLOW_FOREIGN = "swarm_allow_restore_foreign"
 
@@ -65,23 +57,6 @@ class Request:
     """Seconds for each stop and start of Docker, and for the swarm to have a leader."""
 
 
-@dataclass(frozen=True)
-class _Here:
-    """This host before anything is changed."""
-
-    ran: bool
-    """Whether the engine ran."""
-    root_dir: str
-    membership: Membership
-    swarm_id: str
-    """Of the state that lies here; empty: there is none."""
-    node_id: str
-
-    def is_of(self, entry: journals.Entry) -> bool:
-        """Whether what lies here is of the node that this run was about."""
-        return (self.swarm_id, self.node_id) == (entry.swarm_id, entry.node_id)
-
-
 def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
     """Bring the archived manager up as a swarm of one. Returns the module's result.
 
@@ -96,48 +71,31 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
         if not request.sha256:
             request = replace(request, sha256=archive.checksum_of(request.path))
         journal = journals.Journal()
-        try:
-            entry = journal.read()
-        except journals.Unreadable as error:
-            raise Refused(f"Nothing was changed. {error}") from None
-        here = _look(engine)
+        entry = forcing.last_run(journal)
+        here = forcing.look(engine)
         told = opened.manifest
         mine = entry is not None and (entry.what, entry.archive) == (WHAT, request.sha256)
         if entry is not None and mine and entry.reached(journals.FINISHED) and here.is_of(entry):
-            here = _unlocked(engine, here, request, check)
-            if _is_up(here, told):
+            if not check:
+                here = forcing.unlocked(engine, here, request.unlock_keys, request.timeout)
+            if here.is_up(told.swarm_id, told.node_id):
                 return _finish(engine, journal, entry, told, {}, "", check, (request.path, came))
             # The unlock key was changed, and the power failed before anybody knew the new one: nobody opens it again.
             again = not entry.rotated or _given_up(here, entry, request)
         else:
             again = False
-        broken_off = entry is not None and reinit.is_as_left(entry, here.root_dir, here.ran)
-        resumes = mine and broken_off
+        work = forcing.Forcing(engine, journal, here, entry, request.timeout)
+        resumes = mine and work.broken_off
         if not (resumes or again):
             _refuse(here, told, request)
         _need_address(told)
         source, key = source_of(opened, request)
-        _need_room(here.root_dir, source)
+        forcing.need_room(here.root_dir, source)
         if check:
             return {"changed": True, "msg": f"Docker would be stopped, {statedir.directory(here.root_dir)} moved "
                                             f"aside, and swarm {told.swarm_id} be brought up from the archive."}
-        daemon = reinit.HostDaemon(here.root_dir, engine, request.timeout)
-        relocked = _exposed(entry) if entry is not None and broken_off else ""
-        if entry is None or not resumes:
-            ran = here.ran
-            if entry is not None and broken_off and not entry.reached(journals.FORCED):
-                words = reinit.take_back(daemon, journal, entry)
-                if words:
-                    raise Refused(words)
-                ran = entry.ran
-            entry = journals.Entry(WHAT, told.swarm_id, told.node_id, request.sha256,
-                                   aside=journals.place_aside(WHAT), ran=ran, started_at=journals.now())
-        work = reinit.Reinit(daemon, journal, source, key, request.timeout)
-        try:
-            entry = work.run(entry)
-        except (reinit.Failed, EngineError) as error:
-            raise Refused(_broken_off(daemon, journal, str(error))) from None
-        return _finish(engine, journal, entry, told, work.phases, relocked, check, (request.path, came))
+        entry = work.run(WHAT, source, key, request.sha256, resumes)
+        return _finish(engine, journal, entry, told, work.phases, work.relocked, check, (request.path, came))
 
 
 def settle(engine: Engine, node_ids: Collection[str], seconds: float, check: bool) -> dict[str, Any]:
@@ -155,25 +113,7 @@ def settle(engine: Engine, node_ids: Collection[str], seconds: float, check: boo
     return {"changed": changed, "missing_nodes": missing}
 
 
-def _unlocked(engine: Engine, here: _Here, request: Request, check: bool) -> _Here:
-    """This host, with its manager unlocked where it has locked itself: the power failed."""
-    if check or here.membership.state != "locked":
-        return here
-    for key in request.unlock_keys:
-        try:
-            engine.unlock(key)
-        except EngineError as error:
-            if error.status != 401:
-                raise
-            continue
-        words = stopped.come_back(engine, key, request.timeout)
-        if words:
-            raise Refused(f"The swarm was brought up on this host, and is not back after it was unlocked: {words}.")
-        return _look(engine)
-    return here
-
-
-def _given_up(here: _Here, entry: journals.Entry, request: Request) -> bool:
+def _given_up(here: forcing.Here, entry: journals.Entry, request: Request) -> bool:
     """Whether it is begun anew by the operator's word, where the manager has locked itself with a key that nobody has.
 
     :raises Refused: the word was not given. The key may be somewhere else, and newer things than the archive behind it.
@@ -196,28 +136,7 @@ def _read(request: Request) -> archive.Archive:
         raise Refused(f"Nothing was changed. {error}") from None
 
 
-def _look(engine: Engine) -> _Here:
-    ran = not host.engine_stopped()
-    info: Mapping[str, Any] = {}
-    if ran:
-        try:
-            info = engine.info()
-        except EngineError:
-            ran = False  # it runs, and does not answer: as good as not
-    root_dir = services.root_dir(engine_facts(info)["root_dir"] if info else "")
-    found = statedir.node_certificate(root_dir)
-    membership = Membership.of(membership_facts(info)) if info else Membership()
-    return _Here(ran, root_dir, membership, found.swarm if found else "", found.node if found else "")
-
-
-def _is_up(here: _Here, told: Manifest) -> bool:
-    """Whether this host is the restored manager, and works."""
-    own = here.membership
-    return ((own.state, own.control, own.error, own.node_id) == ("active", True, "", told.node_id)
-            and here.swarm_id == told.swarm_id)
-
-
-def _refuse(here: _Here, told: Manifest, request: Request) -> None:
+def _refuse(here: forcing.Here, told: Manifest, request: Request) -> None:
     """:raises Refused: something runs here that a restore would end."""
     if here.membership.state in ("", "inactive"):
         return
@@ -269,40 +188,6 @@ def source_of(opened: archive.Archive, request: Request) -> tuple[reinit.Source,
     raise Refused(f"Nothing was changed. {wrong}")
 
 
-def _need_room(root_dir: str, source: reinit.Source) -> None:
-    """:raises Refused: there is no room for the state."""
-    needed = sum(len(content) for content in source.files.values()) + SPARE
-    there = root_dir
-    while not os.path.exists(there):
-        there = os.path.dirname(there)
-    free = shutil.disk_usage(there).free
-    if free < needed:
-        raise Refused(f"Nothing was changed: {root_dir} has {free >> 20} MiB free, and the archived state may need "
-                      f"{needed >> 20} MiB. Make room there.")
-
-
-def _exposed(entry: journals.Entry) -> str:
-    """What is to be said where a run that was broken off has left a key in clear; empty: nothing."""
-    if not entry.opened or not entry.reached(journals.ASIDE_MOVED) or entry.reached(journals.FORCED):
-        return ""
-    return (f"A run of {entry.started_at} was broken off here, and left the key of node {entry.node_id} in clear on "
-            "the disk. It is locked again, and the unlock key is changed.")
-
-
-def _broken_off(daemon: reinit.Daemon, journal: journals.Journal, words: str) -> str:
-    """Take it back where that is possible, and say what is true now."""
-    entry = journal.read()
-    if entry is None:
-        return f"Nothing was changed. {words}"
-    if entry.reached(journals.FORCED):
-        return f"{words} The swarm was brought up before that; run again, which goes on from there."
-    undone = reinit.undo(daemon, journal, entry)
-    if undone:
-        return (f"{words} What was here before could not be put back by itself ({undone}); it is in "
-                f"{entry.aside}. Run again, which begins anew.")
-    return f"{words} The host is as it was found."
-
-
 def _finish(
     engine: Engine, journal: journals.Journal, entry: journals.Entry, told: Manifest, phases: Mapping[str, float],
     relocked: str, check: bool, received: tuple[str, tuple[int, int, int]],
@@ -312,14 +197,7 @@ def _finish(
     changed = bool(phases)
     if not entry.rotated and not check:
         begun = time.monotonic()
-        _without_lease(engine)
-        if told.autolock:
-            stopped.step("rotate")
-            try:
-                settings.apply(engine, settings.Wanted({}, unlock_key=True), check=False)
-            except settings.NotDone as error:
-                raise Refused(f"The swarm is back, and {error} Run again.") from None
-        entry = journal.write(replace(entry, rotated=True))
+        entry = forcing.rekey(engine, journal, entry, told.autolock)
         changed = True
         seconds["rotate"] = round(time.monotonic() - begun, 3)
     begun = time.monotonic()
@@ -340,18 +218,6 @@ def _finish(
         "relocked": relocked,
         "autolock": told.autolock,
     }
-
-
-def _without_lease(engine: Engine) -> None:
-    """The archive was taken under the lease of its backup, which nobody holds any more."""
-
-    def without(spec: dict[str, Any]) -> dict[str, Any]:
-        labels = spec.get("Labels") or {}
-        if lease.LABEL in labels:
-            spec["Labels"] = {name: value for name, value in labels.items() if name != lease.LABEL}
-        return spec
-
-    engine.update_swarm(without)
 
 
 def difference(

@@ -242,7 +242,7 @@ REFUSALS = [
     (pending_unknown, "this host belongs to another swarm .unknown, state 'pending'"),
     (elsewhere, "the archived manager is known .* as .*:2377, .* this host has 198.51.100.7, 10.1.1.1. Give this host"),
     (no_address, "this host has no address"),
-    (no_room, r"has 100 MiB free, and the archived state may need 128 MiB\. Make room there\."),
+    (no_room, r"has 100 MiB free, and the state may need 128 MiB\. Make room there\."),
     (wrong_key, r"is autolocked, and the unlock key does not open it .it needs the one of version \d+"),
     (wrong_keys, "is autolocked, and the unlock key does not open it"),
     (no_key, "is autolocked, and no unlock key was given"),
