@@ -134,7 +134,7 @@ class ActionModule(ActionBase):
     @staticmethod
     def _judged(what, host, swarm_id, reading):
         return {"what": what, "host": host, "swarm_id": swarm_id, "again": False, "bring": [], "todo": {},
-                "lost": what == recover.RECOVER, **reading}
+                **reading}
 
     # -- before anybody is given up
 

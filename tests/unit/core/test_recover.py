@@ -1,0 +1,396 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a quorum is lost, who can be had back, which survivor is taken, what is confirmed; by tables and properties.
+
+Five managers, two workers; m1, m2 and m3 are the ones that get lost.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, quorum, recover, verdict
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
+from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
+from ansible_collections.quorum.swarm.plugins.module_utils.core.recover import Candidate, Loss
+from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import Judgement
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
+    LABEL_HOST,
+    Address,
+    Engine,
+    HostFacts,
+    LocalState,
+    Membership,
+    Node,
+    Swarm,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+SWARM, OTHER = "swarm1", "swarm2"
+MANAGERS = ["m1", "m2", "m3", "m4", "m5"]
+GROUPS = {"swarm_managers": MANAGERS, "swarm_workers": ["w1", "w2"], "swarm_absent": []}
+ADDRESS = {name: f"192.0.2.{10 + number}" for number, name in enumerate([*MANAGERS, "w1", "w2"], 1)}
+KNOWN = tuple((f"node-{name}", f"{ADDRESS[name]}:2377") for name in MANAGERS)
+
+
+def wanted(**shared: Any) -> Wanted:
+    own = {name: {"ansible_host": address, "swarm_zone": "abcab"[int(name[1]) - 1]}
+           for name, address in ADDRESS.items()}  # fmt: skip
+    return inventory.read(GROUPS, own, shared)
+
+
+def nodes(*gone: str, leader: str = "m1") -> tuple[Node, ...]:
+    """What a manager lists."""
+    managers = [Node(f"node-{name}", name, "manager", labels={LABEL_HOST: name}, voter=True, leader=name == leader,
+                     state="down" if name in gone else "ready", manager_addr=f"{ADDRESS[name]}:2377",
+                     reachability="unreachable" if name in gone else "reachable") for name in MANAGERS]
+    return (*managers, *(Node(f"node-{name}", name, labels={LABEL_HOST: name}) for name in ("w1", "w2")))
+
+
+def host(name: str, says: str = "") -> HostFacts:
+    """One host, in a word."""
+    if says == "silent":
+        return HostFacts.silent(name, "no route")
+    manager = name.startswith("m")
+    state = LocalState("/var/lib/docker", SWARM, f"node-{name}", "manager" if manager else "worker", manager, KNOWN)
+    item = HostFacts(name, name, engine=Engine(True, True), state=state,
+                     addresses=(Address(ADDRESS[name], 24, "eth0"),),
+                     membership=Membership("active", f"node-{name}", control=manager, remote_managers=KNOWN))
+    if says == "reads" and manager:
+        return replace(item, swarm=Swarm(SWARM), nodes=nodes())
+    if says == "blind":
+        return replace(item, problem="no_leader", membership=replace(item.membership, error="no leader"))
+    if says == "locked":
+        return replace(item, problem="locked", membership=Membership("locked"))
+    if says == "stopped":
+        return replace(item, problem="no_engine", engine=Engine(True), membership=Membership())
+    if says == "wiped":
+        return replace(item, problem="not_member", membership=Membership("inactive"), state=LocalState())
+    if says == "foreign":
+        return replace(item, problem="no_leader", state=replace(state, swarm_id=OTHER))
+    if says.startswith("step:"):
+        entry = {"what": "recover", "swarm_id": SWARM, "node_id": f"node-{name}", "step": says[5:]}
+        return replace(item, problem="no_leader", state=replace(state, reinit=entry))
+    return item
+
+
+def facts(says: str) -> dict[str, HostFacts]:
+    """What every host says, in the order of the inventory: one word a manager, the workers run."""
+    return {name: host(name, word) for name, word in zip([*ADDRESS], [*says.split(), "", ""], strict=True)}
+
+
+def lost(says: str = "silent silent silent blind blind", **shared: Any) -> Loss:
+    return recover.loss(wanted(**shared), facts(says), ADDRESS)
+
+
+def ids(found: Sequence[Finding]) -> list[str]:
+    return [item.id for item in found]
+
+
+# -- is it lost? -----------------------------------------------------------------------------------------------------
+
+FINE, BLIND = Judgement("healthy", "", verdict.view_of(host("m1", "reads"))), Judgement("no_quorum", "")
+LOCKED, UNKNOWN, ABSENT = Judgement("locked", ""), Judgement("unknown", ""), Judgement("absent", "")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "apart", "proven", "expected"),
+    [
+        # One reading proves nothing, be it good or bad; unless a majority speaks for itself.
+        (None, BLIND, 0, False, "unsure"),
+        (None, FINE, 0, False, "unsure"),
+        (None, FINE, 0, True, "quorum"),
+        (BLIND, FINE, 5, True, "quorum"),
+        # Two readings, but within the time that a stale leader goes on answering.
+        (BLIND, BLIND, 20, False, "unsure"),
+        (BLIND, BLIND, 21, False, "lost"),
+        (LOCKED, BLIND, 21, False, "lost"),
+        (UNKNOWN, LOCKED, 21, False, "lost"),
+        # They differ: a stale leader was heard first, or there was an election.
+        (FINE, BLIND, 21, False, "unsure"),
+        (BLIND, FINE, 21, False, "unsure"),
+        (FINE, FINE, 21, False, "quorum"),
+        # No swarm, another swarm: nothing to recover.
+        (None, ABSENT, 0, False, "other"),
+        (BLIND, Judgement("foreign", ""), 30, False, "other"),
+    ],
+)  # fmt: skip
+def test_the_verdict(first: Judgement | None, second: Judgement, apart: float, proven: bool, expected: str) -> None:
+    assert recover.verdict(first, second, apart, proven) == expected
+
+
+@given(st.sampled_from([None, FINE, BLIND, LOCKED, UNKNOWN]), st.sampled_from([FINE, BLIND, LOCKED, UNKNOWN]),
+       st.floats(0, 100), st.booleans())  # fmt: skip
+def test_lost_takes_two_bad_readings_far_apart(
+    first: Judgement | None, second: Judgement, apart: float, proven: bool
+) -> None:
+    if recover.verdict(first, second, apart, proven) == recover.LOST:
+        assert first is not None
+        assert not first.readable
+        assert not second.readable
+        assert apart > 20
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [
+        ("reads reads reads reads reads", True),
+        ("reads reads reads silent silent", True),
+        # A leader whose majority died a moment ago: it says that all is well, and nobody else does.
+        ("reads silent silent silent silent", False),
+        ("reads blind blind blind blind", False),
+        ("reads reads silent silent silent", False),
+    ],
+)
+def test_one_reading_is_enough_where_a_majority_speaks(says: str, expected: bool) -> None:
+    told = [facts(says)[name] for name in MANAGERS]
+    assert recover.proves_quorum(verdict.judge(told), told) is expected
+
+
+# -- what is left of it ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("says", "survivors", "gone"),
+    [
+        ("silent silent silent blind blind", ["m4", "m5"], ["m1", "m2", "m3"]),
+        ("silent silent silent stopped locked", ["m4", "m5"], ["m1", "m2", "m3"]),
+        # A host that answers and has no state left is as lost as one that does not answer.
+        ("silent wiped silent blind blind", ["m4", "m5"], ["m1", "m2", "m3"]),
+        ("blind silent blind silent blind", ["m1", "m3", "m5"], ["m2", "m4"]),
+    ],
+)
+def test_what_is_left(says: str, survivors: list[str], gone: list[str]) -> None:
+    found = lost(says)
+    assert (found.swarm_id, list(found.survivors), found.lost_names) == (SWARM, survivors, gone)
+
+
+def test_a_manager_that_no_host_is_goes_by_its_address() -> None:
+    found = recover.loss(wanted(), facts("silent silent silent blind blind"), {})
+    assert found.lost_names == ["192.0.2.11", "192.0.2.12", "192.0.2.13"]
+
+
+@pytest.mark.parametrize(
+    ("says", "shared", "expected"),
+    [
+        ("silent silent silent silent silent", {}, ["recover_no_state"]),
+        ("wiped silent silent silent silent", {}, ["recover_no_state"]),
+        ("silent silent silent foreign blind", {}, ["recover_other_swarm"]),
+        ("silent silent silent blind blind", {"swarm_id": OTHER}, ["recover_other_swarm"]),
+        ("silent silent silent foreign blind", {"swarm_id": SWARM}, []),
+    ],
+)
+def test_a_state_of_one_swarm_is_needed(says: str, shared: dict[str, Any], expected: list[str]) -> None:
+    assert ids(lost(says, **shared).refusals) == expected
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [
+        ("silent silent silent blind blind", {}),
+        ("silent silent silent stopped locked", {"m4": "started", "m5": "unlocked"}),
+        ("silent silent silent step:placed blind", {"m4": "taken back"}),
+        ("silent silent silent step:finished blind", {}),
+    ],
+)
+def test_who_is_brought_back(says: str, expected: dict[str, str]) -> None:
+    todo = recover.bring_back(lost(says), facts(says))
+    assert list(todo) == list(expected)
+    assert all(word in todo[name] for name, word in expected.items())
+
+
+@pytest.mark.parametrize(
+    ("says", "refused"),
+    [
+        ("silent silent silent blind blind", False),
+        ("silent silent blind blind blind", True),
+        ("silent silent stopped locked blind", True),
+        ("silent silent wiped blind blind", False),
+    ],
+)
+def test_nobody_is_given_up_while_a_majority_answers(says: str, refused: bool) -> None:
+    assert ids(recover.alive(lost(says))) == ["recover_majority_answers"] * refused
+
+
+@given(st.lists(st.sampled_from(["silent", "wiped", "blind", "locked", "stopped"]), min_size=5, max_size=5))
+def test_either_it_is_refused_or_a_majority_is_lost(words: list[str]) -> None:
+    found = lost(" ".join(words))
+    if not found.refusals:
+        assert bool(recover.alive(found)) != (len(found.lost) > quorum.tolerance(5))
+
+
+def test_a_recovery_that_is_not_through_is_found() -> None:
+    assert recover.unfinished(facts("silent silent silent step:forced blind")) == "m4"
+    assert recover.unfinished(facts("silent silent silent step:restarted blind")) == "m4"
+    assert recover.unfinished(facts("silent silent silent step:forcing blind")) == ""
+    assert recover.unfinished(facts("silent silent silent step:finished blind")) == ""
+
+
+# -- evidence and confirmation ---------------------------------------------------------------------------------------
+
+
+def test_who_is_heard_is_not_lost() -> None:
+    seen = {"m4": {"listening": ["m2"]}, "w1": {"listening": [], "connected": ["m3"]}, "w2": {}}
+    found = recover.evidence(lost(), seen)
+    assert [item.host for item in found] == ["m2", "m3"]
+    assert "it answers m4 at 192.0.2.12:2377" in found[0].fact
+    assert "w1 has a live connection to it" in found[1].fact
+    assert recover.evidence(lost(), {"m4": {"listening": [], "connected": []}}) == []
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "named", "expected"),
+    [
+        (SWARM, ["m1", "m2", "m3"], []),
+        (SWARM, ["m3", "m2", "m1"], []),
+        ("", [], ["recover_unconfirmed"]),
+        ("", ["m1", "m2", "m3"], ["recover_unconfirmed"]),
+        ("true", ["m1", "m2", "m3"], ["recover_unconfirmed"]),
+        (OTHER, ["m1", "m2", "m3"], ["recover_unconfirmed"]),
+        (SWARM, [], ["recover_lost_differs"]),
+        (SWARM, ["m1", "m2"], ["recover_lost_differs"]),
+        (SWARM, ["m1", "m2", "m3", "m5"], ["recover_lost_differs"]),
+        (SWARM, ["m1", "m2", "m3", "m3"], ["recover_lost_differs"]),
+    ],
+)
+def test_what_is_confirmed(confirmed: str, named: list[str], expected: list[str]) -> None:
+    found = recover.confirm(lost(), confirmed, named)
+    assert ids(found) == expected
+    for item in found:
+        typed = re.search(r"-e swarm_recover_confirm=(\S+) -e '(.*)'", item.remedy)
+        assert typed is not None
+        told = json.loads(typed[2])["swarm_recover_lost"]
+        assert recover.confirm(lost(), typed[1], told) == [], "what the refusal says to type is what it takes"
+
+
+@given(st.lists(st.sampled_from([*ADDRESS, "m9"]), max_size=7))
+def test_exactly_the_lost_are_named(named: list[str]) -> None:
+    assert (recover.confirm(lost(), SWARM, named) == []) is (sorted(named) == ["m1", "m2", "m3"])
+
+
+# -- which survivor --------------------------------------------------------------------------------------------------
+
+ALL = tuple(f"node-{name}" for name in MANAGERS)
+
+
+def candidate(name: str, commit: int = 10, last: tuple[int, int] = (2, 10), **more: Any) -> Candidate:
+    return Candidate(name, commit, *last, members=ALL, **more)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "asked", "expected"),
+    [
+        # Commit first, then the term of the last entry, then its index.
+        ([candidate("m4", 10), candidate("m5", 11, (2, 11))], "", "m5"),
+        ([candidate("m4", 10, (2, 20)), candidate("m5", 11, (2, 11))], "", "m5"),
+        ([candidate("m4", 10, (3, 11)), candidate("m5", 10, (2, 12))], "", "m4"),
+        ([candidate("m4", 10, (2, 11)), candidate("m5", 10, (2, 12))], "", "m5"),
+        ([candidate("m4"), candidate("m5")], "", "m4"),
+        # An operator may know better.
+        ([candidate("m4", 10), candidate("m5", 11, (2, 11))], "m4", "m4"),
+        ([candidate("m4"), candidate("m5")], "m1", "recover_survivor_unknown"),
+        # A damaged log is never taken silently; of two that know the same, the whole one is.
+        ([candidate("m4", damage=("x",)), candidate("m5")], "", "m5"),
+        ([candidate("m4", 11, (2, 11), damage=("x",)), candidate("m5")], "", "recover_survivor_damaged"),
+        ([candidate("m4", 11, (2, 11), damage=("x",)), candidate("m5")], "m4", "m4"),
+        ([candidate("m4", 11, (2, 11), damage=("x",)), candidate("m5")], "m5", "m5"),
+        ([candidate("m4", damage=("x",))], "", "recover_survivor_damaged"),
+        # What no engine would start from is none.
+        ([Candidate("m4", error="broken"), candidate("m5")], "", "m5"),
+        ([Candidate("m4", error="broken"), candidate("m5")], "m4", "recover_survivor_unknown"),
+        ([Candidate("m4", error="broken"), Candidate("m5", error="broken")], "", "recover_no_survivor"),
+        # The log says it better than the survivors did: these two are a majority; there is one that nobody knew.
+        ([replace(candidate("m4"), members=("node-m4", "node-m5", "node-m1"))], "", "recover_majority_answers"),
+        ([replace(candidate("m4"), members=(*ALL, "node-m9", "node-m8"))], "", "recover_unknown_manager"),
+        ([replace(candidate("m4"), members=())], "", "m4"),
+    ],
+)
+def test_which_survivor_is_taken(candidates: list[Candidate], asked: str, expected: str) -> None:
+    choice = recover.choose(lost(), candidates, asked)
+    assert (ids(choice.refusals) or [choice.host]) == [expected]
+
+
+def candidates() -> st.SearchStrategy[list[Candidate]]:
+    small = st.integers(0, 4)
+    one = st.builds(lambda commit, term, more, damage, error: Candidate(
+        "", commit, term, commit + more, ("x",) * damage, "broken" * error), small, small, small, st.booleans(),
+        st.booleans())  # fmt: skip
+    return st.lists(one, min_size=1, max_size=5).map(
+        lambda found: [replace(item, host=name) for name, item in zip(MANAGERS, found, strict=False)])  # fmt: skip
+
+
+@given(candidates())
+def test_nothing_that_a_whole_survivor_has_committed_is_lost_silently(found: list[Candidate]) -> None:
+    choice = recover.choose(lost(), found)
+    if not choice.refusals:
+        taken = next(item for item in found if item.host == choice.host)
+        assert not taken.error
+        assert not taken.damage
+        assert all(taken.position >= item.position for item in found if not item.error)
+
+
+def test_what_forcing_discards_is_named() -> None:
+    line = candidate("m4", 10, (2, 12), uncommitted=("create service web", "update node w1")).line()
+    assert "2 entries above the commit would be lost: create service web, update node w1" in line
+    assert "at least 10" in candidate("m4", lower_bound=True).line()
+
+
+# -- how the others come back ----------------------------------------------------------------------------------------
+
+
+def forced() -> list[Node]:
+    """The nodes of the swarm right after it was forced on m4: the others are entries, and vote no more."""
+    return [replace(node, voter=node.hostname == "m4", state="ready" if node.hostname == "m4" else "unknown",
+                    reachability="reachable" if node.hostname == "m4" else "") for node in nodes()]
+
+
+def test_the_lost_lose_their_entries_and_the_survivors_keep_theirs() -> None:
+    says = "silent wiped silent blind blind"
+    seen = {**facts(says), "w2": host("w2", "silent")}
+    found = recover.members(lost(says), wanted(), "m4", seen, forced(), None, False)
+    assert {item.node_id for item in found.ghosts} == {"node-m1", "node-m2", "node-m3"}
+    assert {item.host: item.way for item in found.returns} == {
+        "m1": "lost", "m2": "join", "m3": "lost", "m5": "follow", "w1": "follow", "w2": "silent"}  # fmt: skip
+
+
+def test_who_was_given_up_and_is_back_joins_anew() -> None:
+    """The three are back with a majority of their own; the recovered swarm does not list them."""
+    says = "blind blind blind reads reads"
+    now = [replace(node, leader=node.hostname == "m4") for node in nodes() if node.hostname not in ("m1", "m2", "m3")]
+    found = recover.members(lost(says), wanted(), "m4", facts(says), now, None, True)
+    assert {item.host: item.way for item in found.returns} == {
+        "m1": "clean", "m2": "clean", "m3": "clean", "m5": "member", "w1": "member", "w2": "member"}  # fmt: skip
+    assert found.ghosts == ()
+
+
+def test_after_it_was_recovered_the_lost_are_still_given_up() -> None:
+    says = facts("silent silent silent reads reads")
+    now = [node for node in nodes() if node.hostname not in ("m1", "m2", "m3")]
+    found = replace(lost(), voters=tuple(one for one in lost().voters if one.host in ("m4", "m5")))
+    assert recover.given_up(wanted(), found, says, now) == ["m1", "m2", "m3"]
+    back = recover.members(found, wanted(), "m4", says, now, None, True)
+    assert [item.way for item in back.returns if item.host in ("m1", "m2", "m3")] == ["lost"] * 3
+
+
+def test_the_report_says_what_is_left_to_do() -> None:
+    says = facts("silent silent silent blind blind")
+    now = [node for node in nodes() if node.hostname not in ("m1", "m2", "m3")]
+    members = recover.members(lost(), wanted(), "m4", says, forced(), None, False)
+    outcome = recover.Outcome("recover", "m4", "no leader.", ranked=[candidate("m4", 10, (2, 12))],
+                              followed={"m5": {"way": "pointed"}}, fenced={"fenced": "begun", "problem": "w9 is down."},
+                              nodes=now, phases={"judging": 21.0})  # fmt: skip
+    lines, data = recover.report(lost(), wanted(), members, says, outcome)
+    assert data["given_up"] == ["m1", "m2", "m3"]
+    assert data["discarded_entries"] == 2
+    text = "\n".join(lines)
+    assert "m5  pointed" in text
+    assert "The fence is not whole: w9 is down." in text
+    assert "The swarm has 2 of 5 managers, and bears the loss of 0: m1, m2, m3 are missing." in text
+    json.dumps(data)
