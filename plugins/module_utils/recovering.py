@@ -135,7 +135,8 @@ def _finish(
 
 
 def fence(engine: Engine, ca: bool, timeout: float, check: bool) -> dict[str, Any]:
-    """Make the join tokens worthless that the given-up managers know, and, where that is asked for, their certificates.
+    """Make the join tokens worthless that the given-up managers know, and, where that is asked for, their certificates; give
+    the heartbeat back that it had.
 
     What is done is noted in the journal of the recovery, so that it is done once.
 
@@ -146,9 +147,13 @@ def fence(engine: Engine, ca: bool, timeout: float, check: bool) -> dict[str, An
     entry = forcing.last_run(journal)
     if entry is None or entry.what != WHAT or not entry.reached(journals.FINISHED):
         raise Refused("Nothing was changed: no recovery ended on this host.")
-    tokens, root = entry.fenced == "", ca and entry.fenced != CA
+    tokens, root, patient = entry.fenced == "", ca and entry.fenced != CA, entry.heartbeat > 0
     problem = ""
     if not check:
+        if patient:
+            own = [raw["ID"] for raw in engine.nodes()]
+            reinit.settle(engine, journal, own, timeout)
+            entry = replace(entry, heartbeat=0)
         if tokens:
             settings.apply(engine, settings.Wanted({}, worker_token=True, manager_token=True), check=False)
             entry = journal.write(replace(entry, fenced=TOKENS))
@@ -161,7 +166,7 @@ def fence(engine: Engine, ca: bool, timeout: float, check: bool) -> dict[str, An
             except settings.NotDone as error:
                 entry = journal.write(replace(entry, fenced=BEGUN))
                 problem = str(error)
-    return {"changed": tokens or root, "fenced": entry.fenced, "problem": problem}
+    return {"changed": tokens or root or patient, "fenced": entry.fenced, "problem": problem}
 
 
 TOKENS, BEGUN, CA = "tokens", "begun", "ca"

@@ -16,6 +16,8 @@ description:
     locks itself again where it was locked, and the unlock key is changed.
   - B(It gives up every other manager.) Where those are alive and a majority, there are two swarms of one ID. The
     playbook C(quorum.swarm.recover) looks for that before.
+  - The dispatcher's heartbeat is 30 seconds from then on, so that workers have the time to find this manager among those
+    that are dead, and their tasks run on. O(state=fenced) sets it to what it was.
   - When it is broken off, it is gone on with by the next run. When it fails, the host is as it was found.
 author:
   - the quorum.swarm authors (!UNKNOWN)
@@ -41,7 +43,7 @@ options:
     description:
       - V(recovered) makes the swarm.
       - V(fenced), afterwards, makes the join tokens worthless that the given-up managers know, and with O(rotate_ca)
-        their certificates. Each is done once.
+        their certificates, and sets the heartbeat to what it was. Each is done once.
     type: str
     choices: [recovered, fenced]
     default: recovered
