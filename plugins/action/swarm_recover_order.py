@@ -97,7 +97,7 @@ class ActionModule(ActionBase):
         first = verdict.Judgement(before["verdict"], before["reason"]) if before else None
         apart = float(self._told(WAITED).get("at") or 0) - float(before["at"]) if before else 0.0
         says = recover.verdict(first, judged, apart, recover.proves_quorum(judged, managers))
-        if says == recover.QUORUM:
+        if says == recover.QUORUM and judged.view is not None:
             host = recover.recovered(facts, judged.view.swarm.id)
             return self._judged(recover.REST if host else recover.NOTHING, host, judged.view.swarm.id, reading)
         if says == recover.OTHER:
@@ -196,7 +196,7 @@ class ActionModule(ActionBase):
                 _say(f"  {step.kind:<8}  {step.host:<8}  {step.why}")
         problem = " | ".join(item.sentence() for item in choice.refusals)
         if self._task.check_mode:
-            would = {}
+            would: dict[str, str] = {}
             for step in steps:
                 if step.host in facts and facts[step.host].answered:
                     would[step.host] = would.get(step.host, "") + f"{step.kind}: {step.why}\n"

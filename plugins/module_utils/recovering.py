@@ -135,8 +135,8 @@ def _finish(
 
 
 def fence(engine: Engine, ca: bool, timeout: float, check: bool) -> dict[str, Any]:
-    """Make the join tokens worthless that the given-up managers know, and, where that is asked for, their certificates; give
-    the heartbeat back that it had.
+    """Give the heartbeat back that it had, and make worthless the join tokens that the given-up managers know and,
+    where that is asked for, their certificates.
 
     What is done is noted in the journal of the recovery, so that it is done once.
 

@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Three of five managers of an autolocked swarm are lost, the leader too: refused, planned, recovered, done again.
+
+Their hosts are off throughout, so that ssh does not reach them. The tests share one swarm, and run in their order.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.lab import Lab
+from tests.testinfra import objects, restored
+from tests.testinfra.inventories import Inventories
+from tests.testinfra.playbooks import Operator, Run
+from tests.testinfra.swarms import by_hostname, host, swarm
+
+MANAGERS = ["m1", "m2", "m3", "m4", "m5"]
+WORKERS = ["w1", "w2"]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A swarm that has lost three managers, and what it was."""
+
+    inventory: Path
+    controller: Path
+    swarm: dict[str, Any]
+    objects: dict[str, set[tuple[str, str]]]
+    nodes: dict[str, str]
+    lost: list[str]
+    left: list[str]
+
+    @property
+    def given_up(self) -> dict[str, object]:
+        """What the operator has to say."""
+        return {"swarm_recover_confirm": self.swarm["ID"], "swarm_recover_lost": self.lost}
+
+
+@pytest.fixture(scope="module")
+def scene(lab: Lab, operator: Operator, inventories: Inventories, folder: Path) -> Scene:
+    """Provision it, put things into it, and turn the leader and two others off."""
+    controller = folder / "controller"
+    inventory = inventories.write(
+        MANAGERS, WORKERS, swarm_autolock=True, swarm_controller_dir=str(controller),
+        ansible_timeout=5, **restored.SETTINGS,
+    )  # fmt: skip
+    operator.provision(inventory)
+    objects.populate(lab, "m1")
+    found = by_hostname(host(lab, "m1"))
+    leader = next(name for name, node in found.items() if node.leader)
+    lost = sorted([leader, *[name for name in MANAGERS if name != leader][:2]])
+    scene = Scene(inventory, controller, swarm(host(lab, "m1")), objects.listed(lab, "m1"),
+                  {name: node.id for name, node in found.items()}, lost,
+                  [name for name in MANAGERS if name not in lost])  # fmt: skip
+    for name in lost:
+        lab.node(name).kill()
+    return scene
+
+
+def started(lab: Lab, scene: Scene) -> list[str]:
+    """When Docker was started on the survivors."""
+    ask = "systemctl show docker --property=ExecMainStartTimestampMonotonic,ActiveState"
+    return [lab.node(name).run(ask).stdout for name in scene.left]
+
+
+def test_nobody_is_given_up_without_a_word(lab: Lab, operator: Operator, scene: Scene) -> None:
+    before = started(lab, scene)
+    run: Run = operator.run("recover", scene.inventory, "--check")
+    assert run.ok, run.report
+    typed = re.search(r"-e swarm_recover_confirm=(\S+) -e '(\{.*?\})'", run.output)
+    assert typed is not None, run.report
+    assert (typed[1], json.loads(typed[2])) == (scene.swarm["ID"], {"swarm_recover_lost": scene.lost})
+    assert "commit at least" in run.output
+
+    run = operator.run("recover", scene.inventory, **{**scene.given_up, "swarm_recover_lost": scene.lost[:2]})
+    assert not run.ok, run.report
+    assert f"it does not name {scene.lost[2]}" in run.failures, run.report
+    assert not run.changed, run.report
+    assert started(lab, scene) == before
+
+
+def test_it_is_recovered(lab: Lab, operator: Operator, scene: Scene) -> None:
+    tasks = restored.containers(lab, WORKERS)
+    with lab.probe(WORKERS, period=0.1) as probe:
+        run = operator.run("recover", scene.inventory, **scene.given_up)
+    assert run.ok, run.report
+    assert probe.failures == []
+    assert restored.containers(lab, WORKERS) == tasks
+    assert "SWMKEY-1-" not in run.output
+
+    manager = scene.left[0]
+    found = by_hostname(host(lab, manager))
+    assert {name: node.id for name, node in found.items()} == {
+        name: scene.nodes[name] for name in (*scene.left, *WORKERS)
+    }
+    assert {name: node.reachability for name, node in found.items() if node.role == "manager"} == dict.fromkeys(
+        scene.left, "reachable"
+    )
+    assert all(node.state == "ready" for node in found.values()), found
+    now = swarm(host(lab, manager))
+    for field in ("ID", "DefaultAddrPool", "SubnetSize", "DataPathPort"):
+        assert now[field] == scene.swarm[field], field
+    for field in ("Orchestration", "Raft", "Dispatcher", "EncryptionConfig"):
+        assert now["Spec"][field] == scene.swarm["Spec"][field], field
+    assert now["TLSInfo"]["TrustRoot"] != scene.swarm["TLSInfo"]["TrustRoot"]
+    listed = objects.listed(lab, manager)
+    assert {kind: things for kind, things in listed.items() if kind != "node"} == {
+        kind: things for kind, things in scene.objects.items() if kind != "node"
+    }
+    restored.assert_keys(lab, manager, scene.left, scene.controller)
+    assert len(list((scene.controller / "backups").glob("*.tar.gz"))) == 1
+    (path,) = (scene.controller / "reports").glob("recover-*.json")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert json.loads(path.read_text())["given_up"] == scene.lost
+
+
+def test_again_it_changes_nothing(operator: Operator, scene: Scene) -> None:
+    run = operator.run("recover", scene.inventory)
+    assert run.ok, run.report
+    assert not run.changed, run.report
