@@ -11,6 +11,7 @@ That the others are down, and that this survivor is the right one, is decided in
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -134,9 +135,11 @@ def _finish(
     }
 
 
-def fence(engine: Engine, ca: bool, timeout: float, check: bool) -> dict[str, Any]:
-    """Give the heartbeat back that it had, and make worthless the join tokens that the given-up managers know and,
-    where that is asked for, their certificates.
+def fence(
+    engine: Engine, node_ids: Collection[str], ca: bool, timeout: float, check: bool
+) -> dict[str, Any]:
+    """Wait for the nodes that come back, and make worthless what the given-up managers know: the join tokens, and where
+    that is asked for their certificates.
 
     What is done is noted in the journal of the recovery, so that it is done once.
 
@@ -151,8 +154,7 @@ def fence(engine: Engine, ca: bool, timeout: float, check: bool) -> dict[str, An
     problem = ""
     if not check:
         if patient:
-            own = [raw["ID"] for raw in engine.nodes()]
-            reinit.settle(engine, journal, own, timeout)
+            reinit.settle(engine, journal, node_ids, timeout)
             entry = replace(entry, heartbeat=0)
         if tokens:
             settings.apply(engine, settings.Wanted({}, worker_token=True, manager_token=True), check=False)

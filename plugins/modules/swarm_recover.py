@@ -16,8 +16,8 @@ description:
     locks itself again where it was locked, and the unlock key is changed.
   - B(It gives up every other manager.) Where those are alive and a majority, there are two swarms of one ID. The
     playbook C(quorum.swarm.recover) looks for that before.
-  - The dispatcher's heartbeat is 30 seconds from then on, so that workers have the time to find this manager among those
-    that are dead, and their tasks run on. O(state=fenced) sets it to what it was.
+  - It waits longer than usual for nodes that do not report, so that workers have the time to find this manager among
+    those that are dead, and their tasks run on. O(state=fenced) ends that.
   - When it is broken off, it is gone on with by the next run. When it fails, the host is as it was found.
 author:
   - the quorum.swarm authors (!UNKNOWN)
@@ -43,7 +43,7 @@ options:
     description:
       - V(recovered) makes the swarm.
       - V(fenced), afterwards, makes the join tokens worthless that the given-up managers know, and with O(rotate_ca)
-        their certificates, and sets the heartbeat to what it was. Each is done once.
+        their certificates. Each is done once. It waits for O(node_ids) before.
     type: str
     choices: [recovered, fenced]
     default: recovered
@@ -62,6 +62,11 @@ options:
     type: str
   unlock_keys:
     description: Unlock keys to try. The action plugin passes those that it finds.
+    type: list
+    elements: str
+    default: []
+  node_ids:
+    description: With O(state=fenced), the nodes that are waited for before.
     type: list
     elements: str
     default: []
@@ -158,6 +163,7 @@ def main() -> None:
             # The action plugin works on the controller; the module never sees its folders.
             "keys_in": {"type": "str", "no_log": False},
             "unlock_keys": {"type": "list", "elements": "str", "default": [], "no_log": True},
+            "node_ids": {"type": "list", "elements": "str", "default": []},
             "rotate_ca": {"type": "bool", "default": False, "no_log": False},
             "timeout": {"type": "float", "default": 120.0},
         },
@@ -168,7 +174,8 @@ def main() -> None:
     request = recovering.Request(params["swarm_id"], params["source"], tuple(params["unlock_keys"]), params["timeout"])
     try:
         if params["state"] == "fenced":
-            result = recovering.fence(engine, params["rotate_ca"], params["timeout"], module.check_mode)
+            result = recovering.fence(engine, params["node_ids"], params["rotate_ca"], params["timeout"],
+                                      module.check_mode)
         else:
             result = recovering.recover(engine, request, module.check_mode)
     except (EngineError, recovering.Refused) as error:
