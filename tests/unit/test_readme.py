@@ -29,6 +29,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     member,
     plan,
     provision,
+    recover,
     restart,
     restore,
     schedule,
@@ -465,6 +466,58 @@ def test_what_a_restore_is_refused_for() -> None:
             assert identifier not in [item.id for item in restore_findings(allowed, asked)]
     assert set(RESTORES) == ids_in(CORE / "restore.py", {"critical"})
     assert sorted(tables("A restore, before anything is changed")) == sorted(rows), markdown(sorted(rows))
+
+
+LOST = {"m1": "silent", "m2": "silent"}
+KNOWN = tuple((f"node-{name}", f"{HOSTS[name]['ansible_host']}:2377") for name in ("m1", "m2", "m3"))
+
+
+def left(says: Mapping[str, str]) -> dict[str, HostFacts]:
+    """Three managers and a worker after a loss, in a word each: silent, left, or other, with another swarm's state."""
+    found = {}
+    for name in ("m1", "m2", "m3", "w1"):
+        word = says.get(name, "left" if name.startswith("m") else "")
+        state = LocalState(swarm_id="swarm-2" if word == "other" else "swarm-1", node_id=f"node-{name}", role="manager",
+                           raft_log=True, managers=KNOWN)  # fmt: skip
+        found[name] = HostFacts.silent(name, "no route") if word == "silent" else HostFacts(
+            name, name, engine=Engine(True, True), state=state if word else LocalState())
+    return found
+
+
+def lost(**says: str) -> recover.Loss:
+    """What is left of it."""
+    addresses = {name: str(values["ansible_host"]) for name, values in HOSTS.items()}
+    return recover.loss(World().wanted(), left({**LOST, **says}), addresses)
+
+
+def survivor(host: str = "m3", **more: Any) -> recover.Candidate:
+    return recover.Candidate(host, 87, 2, 87, members=("node-m1", "node-m2", "node-m3"), **more)
+
+
+TORN = ("raft/wal-v3-encrypted/0000000000000000-0000000000000000.wal: 512 bytes behind the last record",)
+
+
+def recovery_findings() -> list[Finding]:
+    """Everything that a recovery is refused for."""
+    seen = {"m3": {"listening": ["m1"]}, "w1": {"connected": ["m2"]}}
+    here = lost()
+    choices = [
+        recover.choose(here, [survivor(damage=TORN)]),
+        recover.choose(here, [survivor()], "m9"),
+        recover.choose(here, [recover.Candidate("m3", error="swarm-node.key: the file is missing")]),
+        recover.choose(here, [replace(survivor(), members=("node-m1", "node-m2", "node-m3", "node-m4"))]),
+    ]
+    return [
+        *lost(m3="silent").refusals, *lost(m2="other").refusals, *recover.alive(lost(m2="left")),
+        recover.evidence(here, seen)[0], *recover.confirm(here, "", []), *recover.confirm(here, "swarm-1", ["m1"]),
+        *(finding for choice in choices for finding in choice.refusals),
+    ]  # fmt: skip
+
+
+def test_what_a_recovery_is_refused_for() -> None:
+    rows = [row(finding) for finding in recovery_findings()]
+    assert {cells[0].strip("`") for cells in rows} == ids_in(CORE / "recover.py", {"critical"})
+    assert sorted(tables("A recovery, before anybody is given up")) == sorted(rows), markdown(sorted(rows))
 
 
 # -- what a run leaves undone, and what is refused at the moment of acting ---------------------------------------------
