@@ -18,7 +18,11 @@ from typing import Any
 from ansible_collections.quorum.swarm.plugins.module_utils import forcing, host, reinit, settings, statedir, stopped
 from ansible_collections.quorum.swarm.plugins.module_utils import journal as journals
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine, node_facts
-from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import RaftStateError, WrongKeyError
+from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import (
+    LockedStateError,
+    RaftStateError,
+    WrongKeyError,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refused
 
 WHAT = "recover"
@@ -87,7 +91,7 @@ def _source_of(folder: str, request: Request) -> tuple[reinit.Source, str]:
         for key in (*request.unlock_keys, ""):
             try:
                 source = reinit.Source.of(files, modes, key, False)
-            except WrongKeyError:
+            except (WrongKeyError, LockedStateError):
                 continue
             if source.swarm_id != request.swarm_id:
                 raise Refused(f"Nothing was changed: {folder} is of swarm {source.swarm_id}, not of "

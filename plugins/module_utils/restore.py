@@ -123,7 +123,7 @@ def _given_up(here: forcing.Here, entry: journals.Entry, request: Request) -> bo
     if not request.allow_running:
         raise Refused(
             f"Nothing was changed: this archive was restored on this host ({entry.finished_at}), its manager has "
-            "locked itself since, and no kept key opens it: its unlock key was changed after the restore. Unlock it with "
+            "locked itself since, and no kept key opens it: the restore changed its unlock key. Unlock it with "
             f"that key; if the power failed before it was kept, -e {ALLOW_RUNNING}=true begins anew from the archive.")
     return True
 

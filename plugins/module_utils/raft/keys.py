@@ -253,6 +253,10 @@ def unseal(record: memoryview, keys: Sequence[bytes], where: str) -> bytes:
 def prove_chain(certificates: Sequence[Certificate], roots: Sequence[Certificate], where: str) -> None:
     """Prove that a node's certificate was issued by a CA that the node trusts.
 
+    As the engine has it: each certificate of the file is signed by the next, and one of them by a root. Not the last one,
+    always: when the root was changed, nodes keep the new CA's certificate that the old one signed, which nobody trusts
+    any more (seen on Docker 26.1).
+
     Args:
         certificates: the node's own, then the intermediates of its file.
         roots: those of swarm-root-ca.crt.
@@ -268,11 +272,11 @@ def prove_chain(certificates: Sequence[Certificate], roots: Sequence[Certificate
     for root in roots:
         if _self_issued(root) and not _signed(root, root):
             raise CorruptStateError(where, "the signature of a root is wrong")
-    trusted = list(roots)
-    for certificate in reversed(certificates):
-        if not any(_signed(certificate, issuer) for issuer in trusted):
-            raise CorruptStateError(where, f"the certificate {certificate.node} was not issued by a trusted root")
-        trusted.append(certificate)
+    for certificate, issuer in zip(certificates, certificates[1:]):
+        if not _signed(certificate, issuer):
+            raise CorruptStateError(where, f"the certificate {certificate.node} was not issued by the next one")
+    if not any(_signed(certificate, root) for certificate in certificates for root in roots):
+        raise CorruptStateError(where, f"the certificate {certificates[0].node} was not issued by a trusted root")
 
 
 def _kek(key: NodeKey, unlock_key: str | None, where: str) -> bytes:

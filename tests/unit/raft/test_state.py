@@ -104,6 +104,19 @@ class TestCertificate:
         with pytest.raises(CorruptStateError):
             keys.prove_chain(certificate.parse_certificates(own, "crt"), roots, "crt")
 
+    def test_chain_after_the_root_was_changed(self) -> None:
+        """Nodes keep the new CA's certificate that the old one signed, and trust only the new one, of the same name."""
+        crossed = manager.issue({"CN": "swarm-ca"}, "new-root", {"CN": "swarm-ca"}, "root")
+        own = manager.issue(manager.NODE, "node", {"CN": "swarm-ca"}, "new-root")
+        new = certificate.parse_certificates(
+            manager.issue({"CN": "swarm-ca"}, "new-root", {"CN": "swarm-ca"}, "new-root"), "ca")
+        keys.prove_chain(certificate.parse_certificates(own + crossed, "crt"), new, "crt")
+        old = manager.issue(manager.NODE, "node", {"CN": "swarm-ca"}, "root")
+        with pytest.raises(CorruptStateError, match="not issued by a trusted root"):
+            keys.prove_chain(certificate.parse_certificates(old, "crt"), new, "crt")
+        with pytest.raises(CorruptStateError, match="not issued by the next one"):
+            keys.prove_chain(certificate.parse_certificates(old + crossed, "crt"), new, "crt")
+
     @pytest.mark.parametrize(("text", "problem"), [
         (manager.CERTIFICATE[:-20], "the end of CERTIFICATE is missing"),
         (b"-----BEGIN A-----\nb: 1\nb: 2\n\nYQ==\n-----END A-----\n", "the header b is there twice"),
