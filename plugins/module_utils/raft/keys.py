@@ -254,8 +254,8 @@ def prove_chain(certificates: Sequence[Certificate], roots: Sequence[Certificate
     """Prove that a node's certificate was issued by a CA that the node trusts.
 
     As the engine has it: each certificate of the file is signed by the next, and one of them by a root. Not always the
-    last one: when the root was changed, nodes keep the new CA's certificate that the old one signed, which is trusted no
-    more (seen on Docker 26.1).
+    last one: when the root was changed, nodes keep the new CA's certificate that the old one signed, which nobody
+    trusts any more (seen on Docker 26.1).
 
     Args:
         certificates: the node's own, then the intermediates of its file.
