@@ -441,10 +441,15 @@ def members(
     return returning.members(told, wanted, host, facts, nodes, now, lost=lost, again=again)
 
 
+def _managers(wanted: Wanted) -> list[str]:
+    """All managers of the inventory: those that this run does without, too."""
+    return [*(node.host for node in wanted.managers), *wanted.given_up]
+
+
 def given_up(wanted: Wanted, found: Loss, facts: Mapping[str, HostFacts], nodes: Sequence[Node]) -> list[str]:
     """Hosts that the rest of this run does without: given up and silent, in this run or in the one before."""
     listed = {node.host or node.hostname for node in nodes if node.voter}
-    silent = [node.host for node in wanted.managers if node.host in facts and not facts[node.host].answered]
+    silent = [name for name in _managers(wanted) if name in facts and not facts[name].answered]
     return sorted({name for name in silent if name in found.lost_names or name not in listed})
 
 
@@ -511,10 +516,10 @@ def _todo(
     if outcome.nodes is None:
         return todo
     reached = {node.host or node.hostname for node in outcome.nodes if node.reachable}
-    missing = [node.host for node in wanted.managers if node.host not in reached]
+    missing = [name for name in _managers(wanted) if name not in reached]
     silent = [host for host in missing if host in facts and not facts[host].answered]
     if missing:
-        todo.append(f"The swarm has {len(reached)} of {len(wanted.managers)} managers, and bears the loss of "
+        todo.append(f"The swarm has {len(reached)} of {len(_managers(wanted))} managers, and bears the loss of "
                     f"{quorum.tolerance(len(reached))}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} "
                     "missing.")
     if silent:
