@@ -463,7 +463,7 @@ class Outcome:
     what: str
     host: str = ""
     reason: str = ""
-    """What is true of the swarm, in one sentence."""
+    """What was found to be true of the swarm, in one sentence."""
     brought: Mapping[str, str] = field(default_factory=dict)
     ranked: Sequence[Candidate] = ()
     recovered: Mapping[str, Any] = field(default_factory=dict)
@@ -535,7 +535,7 @@ def _lines(found: Loss, outcome: Outcome, data: Mapping[str, Any]) -> list[str]:
             "broken off", RECOVER: "recovered"}[outcome.what]
     lines = [f"{head}: swarm {found.swarm_id}" + (f" on {outcome.host}" if outcome.host else "")]
     if outcome.reason:
-        lines.append(f"  now      {outcome.reason}")
+        lines.append(f"  found    {outcome.reason}")
     lines += [f"  brought  {host}: {what}" for host, what in outcome.brought.items()]
     if data["given_up"]:
         lines.append(f"  given up {', '.join(data['given_up'])}")
