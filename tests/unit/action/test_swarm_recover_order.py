@@ -23,7 +23,7 @@ KNOWN = [[f"node-{name}", f"{address}:2377"] for name, address in MANAGERS.items
 STAGES = {"preflight": "start", "judge": "judged", "wait": "waited", "brought": "brought", "confirm": "confirmed",
           "choose": "chosen", "members": "members", "followed": "rest", "provisioned": "times"}  # fmt: skip
 UNREACHABLE = {"unreachable": True, "msg": "no route"}
-CONFIRMED = {"confirm": "swarm1", "lost": ["m1", "m2"]}
+CONFIRMED: dict[str, Any] = {"confirm": "swarm1", "lost": ["m1", "m2"]}
 SURVEYED = {"commit": 87, "last_term": 2, "last_index": 88, "damage": [], "error": "", "members": KNOWN,
             "uncommitted": ["create service web"], "unopened": "", "aside": "/aside", "lower_bound": False}  # fmt: skip
 NODES = [{"id": f"node-{name}", "hostname": name, "role": "manager", "voter": name == "m3", "leader": name == "m3",

@@ -164,14 +164,14 @@ def test_somebody_starts_docker_meanwhile(runtime: Path, script: Script, systemd
 def test_the_guard_starts_docker_meanwhile(runtime: Path, script: Script, systemd: Systemd) -> None:
     """The time was up: what was copied so far may be of before and after, even if Docker stands still again."""
     def copy() -> None:
-        with stop_of(script, 0.3) as stop:
+        with stop_of(script, 1.0) as stop:
             stop.down()
             until(lambda: stopped.rescue() != "")
             until(lambda: systemd.docker == "active")
             systemd.docker = "inactive"
             stop.undisturbed()
 
-    with pytest.raises(Refused, match=r"started while its state was copied .Docker was to be stopped for 0 s at most"):
+    with pytest.raises(Refused, match=r"started while its state was copied .Docker was to be stopped for 1 s at most"):
         copy()
 
 
