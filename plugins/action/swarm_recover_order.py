@@ -179,6 +179,8 @@ class ActionModule(ActionBase):
     def _choose(self, args):
         """The survivor that is taken; or why none is, and whose Docker is started again."""
         start, facts = self._told(START), self._facts()
+        if self._told(BROUGHT)["what"] == recover.NOTHING:
+            return self._chosen("", "", "", "")
         if self._told(BROUGHT)["what"] == recover.RESUME:
             host = self._told(JUDGED)["host"]
             _say(f"{host} has a recovery that was broken off when the swarm was up. It goes on.")
