@@ -127,7 +127,7 @@ def test_killed_on_the_way_with_managers_that_come_back_and_leftovers(
     other = membership(host(lab, "m2"))["Cluster"]["ID"]
     restored.stop(lab, ["m2"])
     down = {"swarm_restore_lost": ["m1", "m4", "m5"]}
-    with nemesis.module_killed_at(lab.node("m2"), "force"):
+    with nemesis.module_killed_at(lab.node("m2"), "start"):
         run = lost.restore(operator, **down)
     assert not run.ok, run.report
     assert restored.clear_keys(lab, "m2"), "the kill came too late to leave a key in clear"
