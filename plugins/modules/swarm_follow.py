@@ -37,7 +37,10 @@ attributes:
     support: none
   idempotent:
     description: The second of two runs with the same arguments indicates no change.
-    support: full
+    support: partial
+    details:
+      - A manager is told each time, because a log of the swarm that it has is not told from an old one of the same ID.
+        The playbooks call it only for managers that are no voters yet.
 options:
   swarm_id:
     description: The cluster ID of the swarm.
