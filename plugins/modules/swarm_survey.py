@@ -31,7 +31,7 @@ attributes:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
     support: full
     details:
-      - In check mode the state is read while Docker runs: a lower bound.
+      - In check mode the state is read while Docker runs, which is a lower bound.
   diff_mode:
     description: Returns details on what has changed or needs changing, when in diff mode.
     support: none
