@@ -8,7 +8,7 @@
 On each engine a swarm of three managers and two workers, without autolock: by Docker's own commands an autolocked one
 cannot be restored. All managers are wiped; then, in turns, the playbook `restore`, and the steps of Docker's
 administration guide typed over ssh, one after the other without a pause. Writes the section `restore` of
-docs/benchmarks.md where every engine was measured often enough.
+docs/benchmarks.md where each engine that was asked for was measured often enough.
 
 Touches the labs `bench-SUITE` and .cache/bench.
 """
@@ -160,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figures = [measure(suite, Path(name), operator, options.repeats) for suite in options.suites.split(",")]
     text = section(figures, options.repeats, "python -m tests.bench.restore")
     print(text)
-    if options.repeats >= REPEATS and set(SUITES) <= set(options.suites.split(",")):
+    if options.repeats >= REPEATS:
         put(DOCUMENT, "restore", text)
         print(f"written: {os.path.relpath(DOCUMENT)}")
     return 0
