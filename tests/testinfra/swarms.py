@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -130,6 +131,7 @@ if timeout 10 docker node ls >/dev/null 2>&1; then
   docker info --format '{{.Swarm.Cluster.ID}} {{.Swarm.Cluster.Version.Index}} {{json .Swarm.Cluster.Spec}}'
   docker service ls --quiet | xargs -r docker service inspect --format '{{.ID}} {{.Version.Index}}'
 fi
+openssl x509 -noout -subject -in /var/lib/docker/swarm/certificates/swarm-node.crt 2>/dev/null
 sha256sum /var/lib/dpkg/status
 find /etc /root /home /opt /srv /usr/local /var/lib/quorum.swarm /var/lib/docker/swarm/docker-state.json \
   /var/lib/docker/swarm/certificates -printf '%p %y %m %s %T@ %l\n' 2>/dev/null | sort
@@ -154,9 +156,19 @@ def settled(lab: Lab) -> Look:
     while True:
         time.sleep(4)
         now = look(lab)
-        if now == before:
+        if now == before and _as_wanted(now):
             return now
         before = now
+
+
+def _as_wanted(found: Look) -> bool:
+    """Whether every node has the certificate of the role that it is wanted to have. On a busy machine that may take a
+    while after a promotion or a demotion, in which nothing else is seen to change.
+    """
+    text = "\n".join(line for lines in found.values() for line in lines)
+    wanted = dict(re.findall(r'^(\w{25}) .*"Role":"(\w+)"', text, re.MULTILINE))
+    held = re.findall(r"OU ?= ?swarm-(\w+), ?CN ?= ?(\w{25})", text)
+    return all(wanted.get(node, role) == role for role, node in held)
 
 
 def assert_unchanged(lab: Lab, before: Look) -> None:
