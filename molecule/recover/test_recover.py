@@ -20,7 +20,7 @@ from tests.lab.lab import Lab
 from tests.testinfra import objects, restored
 from tests.testinfra.inventories import Inventories
 from tests.testinfra.playbooks import Operator, Run
-from tests.testinfra.swarms import by_hostname, host, swarm
+from tests.testinfra.swarms import all_known, by_hostname, host, swarm
 
 MANAGERS = ["m1", "m2", "m3", "m4", "m5"]
 WORKERS = ["w1", "w2"]
@@ -97,6 +97,7 @@ def test_it_is_recovered(lab: Lab, operator: Operator, scene: Scene) -> None:
     assert "SWMKEY-1-" not in run.output
 
     manager = scene.left[0]
+    all_known(host(lab, manager))  # the backup of one of two managers has made the other one look for a leader
     found = by_hostname(host(lab, manager))
     assert {name: node.id for name, node in found.items()} == {
         name: scene.nodes[name] for name in (*scene.left, *WORKERS)
