@@ -96,7 +96,7 @@ def run(shared: Shared, point: str) -> list[str]:
     for name in WORKERS:
         assert tasks[name] <= restored.containers(lab, [name])[name], f"a task of {name} did not run on"
     told = restored.report(controller)
-    assert (told["missing"], told["extra"]) == ({}, {}), told
+    assert (told["missing"], told["extra"]) == ({}, {}), {name: told[name] for name in ("missing", "extra")}
     again = lost.restore(shared.operator)
     assert again.ok, again.report
     assert not again.changed, again.report
