@@ -394,8 +394,8 @@ def _hosts(wanted: Wanted, facts: Mapping[str, HostFacts]) -> Iterator[Finding]:
                 "unfinished_restore",
                 "critical",
                 f"Something was broken off on {host}: {item.unfinished}. A node's key may lie in clear there.",
-                "Run the same again (ansible-playbook quorum.swarm.restore, for a recover quorum.swarm.recover): it goes "
-                "on, and locks the key.",
+                "Run the same again (ansible-playbook quorum.swarm.restore, for a recover quorum.swarm.recover): it "
+                "goes on, and locks the key.",
                 host,
             )
         if item.pending_restart:
