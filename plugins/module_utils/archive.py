@@ -376,7 +376,7 @@ def _compare(path: str, manifest: Manifest, contents: Contents) -> None:
     """:raises BadArchive: an object that the manifest lists is not in the state."""
     stored = stored_objects(contents)
     missing = [f"{kind} {name or key}" for kind in manifests.KINDS
-               for key, name in sorted(set(manifest.objects.get(kind, ())) - set(stored[kind]))]
+               for key, name in manifests.lacking(kind, manifest.objects.get(kind, ()), stored[kind])]
     if missing:
         raise BadArchive(f"{path}: its manifest lists {_some(missing)}, and the state does not hold "
                          f"{'it' if len(missing) == 1 else 'them'}.")

@@ -223,18 +223,9 @@ def _finish(
 def difference(
     wanted: manifest.Objects, found: manifest.Objects
 ) -> tuple[dict[str, list[list[str]]], dict[str, list[list[str]]]]:
-    """What the swarm lacks of the manifest's objects, and what it has beyond them: [ID, name] by kind.
-
-    A node takes its host's name anew each time it starts: of nodes, the ID tells.
-    """
-    missing, extra = {}, {}
-    for kind in manifest.KINDS:
-        wants, has = {tuple(one) for one in wanted.get(kind, ())}, {tuple(one) for one in found.get(kind, ())}
-        same = {one[0] for one in wants} & {one[0] for one in has} if kind == "node" else set()
-        lacks = [list(one) for one in sorted(wants - has) if one[0] not in same]
-        more = [list(one) for one in sorted(has - wants) if one[0] not in same]
-        if lacks:
-            missing[kind] = lacks
-        if more:
-            extra[kind] = more
-    return missing, extra
+    """What the swarm lacks of the manifest's objects, and what it has beyond them: [ID, name] by kind."""
+    sides = []
+    for one, other in ((wanted, found), (found, wanted)):
+        lacks = {kind: manifest.lacking(kind, one.get(kind, ()), other.get(kind, ())) for kind in manifest.KINDS}
+        sides.append({kind: [list(pair) for pair in pairs] for kind, pairs in lacks.items() if pairs})
+    return sides[0], sides[1]

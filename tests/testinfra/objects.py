@@ -29,9 +29,9 @@ def populate(lab: Lab, manager: str = "m1") -> None:
 
 
 def listed(lab: Lab, manager: str = "m1") -> dict[str, set[tuple[str, str]]]:
-    """(ID, name) by kind, as Docker's command line lists them."""
+    """(ID, name) by kind, as Docker's command line lists them; a node's name is not always its own, and left out."""
     asked = {
-        "node": "docker node ls --format '{{.ID}} {{.Hostname}}'",
+        "node": "docker node ls --format '{{.ID}} -'",
         "service": "docker service ls --quiet | xargs -r docker service inspect --format '{{.ID}} {{.Spec.Name}}'",
         "network": "docker network ls --no-trunc --filter scope=swarm --format '{{.ID}} {{.Name}}'",
         "secret": "docker secret ls --format '{{.ID}} {{.Name}}'",

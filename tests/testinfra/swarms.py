@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import testinfra
@@ -74,8 +74,20 @@ def members(manager: Host) -> list[Member]:
 
 
 def by_hostname(manager: Host) -> dict[str, Member]:
-    """All nodes that the swarm lists, by hostname. Fails where two share one."""
-    listed = members(manager)
+    """All nodes that the swarm lists, by hostname. Fails where two share one.
+
+    Around an election the engine notes a worker's hostname on a manager, for seconds and sometimes for longer
+    (docs/engine-behaviour.md): nodes that share one are asked for again, and then told by the name noted on them.
+    """
+    deadline = time.monotonic() + 20
+    while True:
+        listed = members(manager)
+        if len({node.hostname for node in listed}) == len(listed):
+            break
+        if time.monotonic() > deadline:
+            listed = [replace(node, hostname=node.labels.get(f"{OURS}host", node.hostname)) for node in listed]
+            break
+        time.sleep(1)
     names = sorted(node.hostname for node in listed)
     assert len(set(names)) == len(names), f"hostnames are listed twice: {names}"
     return {node.hostname: node for node in listed}

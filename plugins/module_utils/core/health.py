@@ -26,7 +26,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import (
     half_joined,
     is_foreign,
 )
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, Service, View
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, Service, View, address_of
 
 NOT_ASKED = "it was not asked, the time for asking was up"
 """``HostFacts.why_not`` of a host that the check did not come to."""
@@ -147,11 +147,6 @@ def _join(names: Iterable[str]) -> str:
     """Names as a person lists them."""
     listed = sorted(set(names))
     return listed[0] if len(listed) == 1 else ", ".join(listed[:-1]) + " and " + listed[-1]
-
-
-def address_of(manager_addr: str) -> str:
-    """The address without its port, and without the brackets of IPv6."""
-    return manager_addr.rpartition(":")[0].strip("[]") if manager_addr else ""
 
 
 def examine(
@@ -553,10 +548,12 @@ def _nodes(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host_of: 
                 "ansible-playbook quorum.swarm.provision",
                 want.host,
             )
+    # What a host calls itself counts before what the swarm lists, which around an election may be another's name.
+    called = {item.membership.node_id: item.hostname for item in facts.values() if item.membership.node_id}
     by_name: dict[str, list[Node]] = {}
     for node in view.nodes:
         if node.state == "ready":
-            by_name.setdefault(node.hostname, []).append(node)
+            by_name.setdefault(called.get(node.id) or node.hostname, []).append(node)
     for hostname, nodes in sorted(by_name.items()):
         if len(nodes) > 1:
             yield Finding(
@@ -572,11 +569,11 @@ def ghosts(
 ) -> list[tuple[str, Node]]:
     """Entries of a host's former lives, with that host: not ready, and the host is another node now.
 
-    Told by the name noted on the entry, else by its hostname, which a live node or the host itself bears.
+    Told by the name noted on the entry, else by its hostname, which a live node or the host itself bears, and by a
+    manager's address.
     """
-    live = {node.hostname: name_of(node, host_of) for node in view.nodes if node.state == "ready"}
+    live = [node for node in view.nodes if node.state == "ready"]
     own = {host: node_id for node_id, host in host_of.items()}
-    calls_itself = {item.hostname: host for host, item in facts.items() if item.hostname and _is_elsewhere(item)}
     listed = {node.host for node in wanted.nodes}
     found = []
     for node in view.nodes:
@@ -584,11 +581,16 @@ def ghosts(
             continue
         if node.host in listed and (node.host in own or _is_elsewhere(facts.get(node.host))):
             found.append((node.host, node))
-        elif node.hostname in live:
-            found.append((live[node.hostname], node))
-        elif node.hostname in calls_itself:
-            found.append((calls_itself[node.hostname], node))
+        elif not node.host:
+            found += [(name_of(other, host_of), node) for other in live if node.shares_name_and_place(other)][:1] or [
+                (host, node) for host, item in facts.items() if _is_elsewhere(item)
+                and item.hostname == node.hostname and _has_place(item, node)][:1]  # fmt: skip
     return found
+
+
+def _has_place(item: HostFacts, node: Node) -> bool:
+    """Whether a manager's entry has one of the host's addresses. Others have none that would tell."""
+    return not node.manager_addr or address_of(node.manager_addr) in {one.address for one in item.addresses}
 
 
 def _addresses(

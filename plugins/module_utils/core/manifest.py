@@ -161,22 +161,42 @@ def _dict(value: Any) -> dict[str, Any]:
     return value
 
 
+def lacking(kind: str, wanted: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
+    """The objects of one kind that are wanted and not found, by ID and name.
+
+    Of nodes the ID alone counts. The name is what the engine was told last, and not always by that node: a worker that
+    reports through two managers around an election is taken for the first of them (docs/engine-behaviour.md).
+    """
+    if kind == "node":
+        there = {node_id for node_id, _ in found}
+        return sorted((node_id, name) for node_id, name in wanted if node_id not in there)
+    return sorted({(key, name) for key, name in wanted} - {(key, name) for key, name in found})
+
+
 def agreed(before: Objects, after: Objects) -> dict[str, tuple[tuple[str, str], ...]]:
-    """The objects that both readings list, by kind and then ID: those were there while the engine was stopped."""
-    return {kind: tuple(sorted(set(before.get(kind, ())) & set(after.get(kind, ())))) for kind in KINDS}
+    """The objects that both readings list, by kind and then ID: those were there while the engine was stopped.
+
+    A node whose name differs in them is listed with the name that the later one has.
+    """
+    result = {}
+    for kind in KINDS:
+        first, second = before.get(kind, ()), after.get(kind, ())
+        new = lacking(kind, second, first)
+        result[kind] = tuple(sorted(set(second) - set(new)))
+    return result
 
 
 def contradictions(before: Objects, after: Objects, stored: Objects) -> list[str]:
     """What the state holds otherwise than the API said right before and right after it was taken; empty: nothing.
 
     An object of both readings must be in the state, one of neither must not: between the readings, others may come and
-    go. Names are compared too.
+    go. Names are compared too, but for those of nodes.
     """
     found = []
     for kind in KINDS:
-        first, second, kept = (set(one.get(kind, ())) for one in (before, after, stored))
+        kept = stored.get(kind, ())
         found += [f"{kind} {name or key} is in the swarm and not in the state" for key, name in
-                  sorted((first & second) - kept)]
+                  lacking(kind, agreed(before, after)[kind], kept)]
         found += [f"{kind} {name or key} is in the state and not in the swarm" for key, name in
-                  sorted(kept - (first | second))]
+                  lacking(kind, kept, (*before.get(kind, ()), *after.get(kind, ())))]
     return found

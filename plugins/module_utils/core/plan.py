@@ -129,7 +129,7 @@ def ghosts(
                   if node.id not in live
                   and ((node.host == order.host and bool(order.node_id))
                        or (node.state == "down" and not node.reachable
-                           and (node.host == order.host or (not node.host and node.hostname == own.hostname))))]
+                           and (node.host == order.host or (not node.host and node.shares_name_and_place(own)))))]
     return found
 
 

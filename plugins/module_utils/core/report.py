@@ -16,7 +16,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import health, i
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import SEVERITIES, Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import Judgement
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, View
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, View, address_of
 
 WIDTH = 100
 """Columns that a line takes at most, unless a single word is longer."""
@@ -164,7 +164,7 @@ def _reached(node: Node) -> str:
 
 def _static(node: Node, facts: HostFacts | None) -> str:
     """Whether the address that the swarm knows is static: a manager's must be."""
-    addr = health.address_of(node.manager_addr) or node.addr
+    addr = address_of(node.manager_addr) or node.addr
     if facts is None or not facts.addresses or not addr:
         return "?"
     own = {item.address: item for item in facts.addresses}

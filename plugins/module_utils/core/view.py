@@ -31,6 +31,11 @@ def _known(cls: type[T], data: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key in names}
 
 
+def address_of(manager_addr: str) -> str:
+    """The address without its port, and without the brackets of IPv6."""
+    return manager_addr.rpartition(":")[0].strip("[]") if manager_addr else ""
+
+
 @dataclass(frozen=True)
 class Node:
     """One node as the swarm lists it (``GET /nodes``)."""
@@ -79,6 +84,14 @@ class Node:
     def reachable(self) -> bool:
         """Whether it is a voter that the leader reaches."""
         return self.voter and self.reachability == "reachable"
+
+    def shares_name_and_place(self, other: Node) -> bool:
+        """Whether it may be another life of the other's host: its hostname, and the other's address where it votes.
+
+        The hostname alone proves nothing of a manager: around an election the engine may note a worker's on it.
+        """
+        place = address_of(self.manager_addr)
+        return self.hostname == other.hostname and place in ("", other.addr, address_of(other.manager_addr))
 
     @property
     def managed_labels(self) -> tuple[str, ...]:

@@ -369,10 +369,20 @@ def test_a_ghost_that_votes_is_demoted_first() -> None:
     case = Case(4)
     case.wanted = replace(case.wanted, nodes=tuple(node for node in case.wanted.nodes if node.host != "m4"))
     del case.hosts["m4"]
-    case.alter("m4", hostname="m3", labels={}, state="down", reachability="unreachable")
+    case.alter("m4", hostname="m3", labels={}, state="down", reachability="unreachable", manager_addr="192.0.2.13:2377")
     found = one(case, "ghost")
     assert "still counts as a voter" in found.fact
     assert "docker node demote id-m4 and docker node rm id-m4" in found.remedy
+
+
+@pytest.mark.parametrize("labels", [{}, {LABEL_HOST: "m3"}])
+def test_a_manager_that_is_down_is_no_ghost_of_the_worker_whose_hostname_the_engine_noted_on_it(
+    labels: dict[str, str],
+) -> None:
+    case = Case()
+    case.lose("m3")
+    case.alter("m3", hostname="w1", labels=labels)
+    assert "ghost" not in {name for name, _ in ids(case)}
 
 
 def test_an_entry_whose_host_left_is_a_ghost_and_the_host_no_member() -> None:
@@ -503,6 +513,8 @@ def test_a_manager_that_was_not_asked_is_not_called_silent() -> None:
 def test_two_live_nodes_with_one_hostname() -> None:
     case = Case()
     case.alter("w2", hostname="w1")
+    assert ids(case) == set()  # its host says otherwise, and the engine errs
+    case.say("w2", hostname="w1")
     assert ids(case) == {("hostname_shared", "info")}
 
 

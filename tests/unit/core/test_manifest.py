@@ -155,6 +155,16 @@ def test_contradictions(before: Any, after: Any, kept: Any, complaints: list[str
     assert manifest.contradictions({"secret": before}, {"secret": after}, {"secret": kept}) == complaints
 
 
+def test_of_a_node_the_id_counts() -> None:
+    """Its name is at times another node's: a state is not damaged by that, and the node not left out."""
+    readings = {"node": [("id-a", "m1"), ("id-b", "w1")]}, {"node": [("id-a", "w1"), ("id-b", "w1")]}
+    assert manifest.agreed(*readings)["node"] == (("id-a", "w1"), ("id-b", "w1"))
+    assert manifest.contradictions(*readings, {"node": [("id-a", "m3"), ("id-b", "w1")]}) == []
+    assert manifest.contradictions(*readings, {"node": [("id-a", "m1")]}) == [
+        "node w1 is in the swarm and not in the state"
+    ]
+
+
 def test_agreed() -> None:
     found = manifest.agreed({"secret": [B, A], "task": [A]}, {"secret": [A, B, C], "config": [C]})
     assert found == {kind: ((A, B) if kind == "secret" else ()) for kind in manifest.KINDS}

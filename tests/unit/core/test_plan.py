@@ -73,6 +73,11 @@ SAID = replace(order("w1", "worker"), node_id="new")
         (replace(OLD, state="ready"), SAID, True),  # the host itself said that it is another one
         (Node("old", "w1", state="down"), order("w1", "worker"), True),  # nothing noted on it, the same hostname
         (Node("old", "w1"), SAID, False),
+        # A manager that is down, on which the engine noted a worker's hostname, is none of the worker's lives.
+        (Node("old", "w1", "manager", state="down", voter=True, reachability="unreachable",
+              manager_addr="192.0.2.13:2377"), order("w1", "worker"), False),
+        (Node("old", "w1", "manager", state="down", voter=True, reachability="unreachable",
+              manager_addr=f"{NEW.addr}:2377"), order("w1", "worker"), True),
         (Node("old", "w2", state="down"), order("w1", "worker"), False),
         (worker("w2", up=False, id="old"), order("w1", "worker"), False),
     ],
