@@ -9,7 +9,8 @@ Each tool is a process of its own with its output in .test-logs/NAME.log; of a f
 check counts as one test, pytest and ansible-test count by their JUnit reports, a scenario counts as one for its run
 (reset, converge, idempotence) and one for each test of what it left. The last line is `N passed, N failed, N skipped`,
 and the exit status says whether anything failed. A tool that breaks before it reports counts as failed. The last line
-is also kept in .test-logs/summary. Without a stage's name all of them run, the scenarios beside the others.
+is also kept in .test-logs/summary. Without a stage's name all of them run, the scenarios beside the others, and on two
+labs side by side.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +39,11 @@ STARTED = time.monotonic()
 TIME_LIMIT = 20 * 60
 TAIL_LINES = 60
 
+LABS = ("molecule", "molecule2")
+"""The labs of the scenarios. One that resets a swarm or waits for an election leaves the processors to the other."""
+LONGEST = ("backup", "restore", "recover", "refusals", "scaling", "engines")
+"""Scenarios that start first, so that the labs are done at about the same time."""
+
 
 @dataclass
 class Tally:
@@ -44,6 +52,11 @@ class Tally:
     passed: int = 0
     failed: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
 
     def __str__(self) -> str:
         return f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
@@ -71,9 +84,9 @@ def call(name: str, command: list[str], show: str = "", **environment: str) -> b
             errors="replace",
             start_new_session=True,
         )
-        # What a tool started goes with it; the alarm ends a read that would wait for ever.
-        signal.signal(signal.SIGALRM, lambda *_: os.killpg(process.pid, signal.SIGKILL))
-        signal.alarm(TIME_LIMIT)
+        # What a tool started goes with it; the timer ends a read that would wait for ever.
+        timer = threading.Timer(TIME_LIMIT, os.killpg, (process.pid, signal.SIGKILL))
+        timer.start()
         assert process.stdout
         for line in process.stdout:
             out.write(line)
@@ -81,7 +94,7 @@ def call(name: str, command: list[str], show: str = "", **environment: str) -> b
             if interesting and interesting.search(line):
                 say(f"{name}: {line.rstrip()}")
         status = process.wait()
-        signal.alarm(0)
+        timer.cancel()
     spent = f"{time.monotonic() - began:.0f} s"
     if status == 0:
         say(f"{name}: ok after {spent}")
@@ -163,34 +176,56 @@ def unit(tally: Tally) -> None:
 
 
 def scenarios(tally: Tally) -> None:
-    """Each folder of molecule/, on one lab that is reset between them; `default` only brings the lab up."""
-    names = sorted(p.parent.name for p in ROOT.glob("molecule/*/molecule.yml"))
-    names.remove("default")
-    molecule = {"MOLECULE_GLOB": "molecule/*/molecule.yml", "PY_COLORS": "0", "ANSIBLE_FORCE_COLOR": "0"}
-    progress = r"^(PLAY \[|fatal:|FAILED|ERROR)"
+    """Each folder of molecule/, on labs that are reset between them; `default` only brings a lab up."""
+    names = {p.parent.name for p in ROOT.glob("molecule/*/molecule.yml")} - {"default"}
+    waiting = [name for name in LONGEST if name in names] + sorted(names - set(LONGEST))
     if not call("lab", [PYTHON, "-m", "tests.lab", "prepare"], show="."):
         if os.geteuid() != 0:
             reason = (LOGS / "lab.log").read_text().strip().splitlines()[-1:]
-            tally.skipped += [f"scenario {name}: no lab on this machine: {' '.join(reason)}" for name in names]
+            tally.skipped += [f"scenario {name}: no lab on this machine: {' '.join(reason)}" for name in waiting]
         else:
-            tally.failed += [f"scenario {name}: the lab did not come up" for name in names]
+            tally.failed += [f"scenario {name}: the lab did not come up" for name in waiting]
         return
-    for name in names:
-        report = LOGS / f"scenario-{name}.xml"
-        report.unlink(missing_ok=True)
-        environment = {**molecule, "PYTEST_ADDOPTS": f"--junit-xml={report}"}
-        command = [str(BIN / "molecule"), "test", "--scenario-name", name, "--destroy", "never"]
-        ok = call(f"scenario-{name}", command, show=progress, **environment)
-        failed = count_junit(tally, f"scenario {name}", [report] if report.is_file() else [])
-        if ok and not report.is_file():
-            tally.failed.append(f"scenario {name}: it verified nothing")
-        elif ok:
-            tally.passed += 1
-        elif not failed:
-            tally.failed.append(f"scenario {name}")
-    count_check(
-        tally, "scenarios-destroy", [str(BIN / "molecule"), "destroy", "--scenario-name", "default"], **molecule
-    )
+    with ThreadPoolExecutor(len(LABS)) as pool:
+        for one in pool.map(lambda lab: on_lab(lab, waiting), LABS):
+            tally.add(one)
+
+
+def on_lab(lab: str, waiting: list[str]) -> Tally:
+    """Run what waits, one scenario after the other, on one lab, and take it down."""
+    tally = Tally()
+    environment = {
+        "MOLECULE_GLOB": "molecule/*/molecule.yml",
+        "MOLECULE_EPHEMERAL_DIRECTORY": str(LOGS / lab),
+        "QS_SCENARIO_LAB": lab,
+        "PY_COLORS": "0",
+        "ANSIBLE_FORCE_COLOR": "0",
+    }
+    while waiting:
+        try:
+            name = waiting.pop(0)
+        except IndexError:  # the other lab was faster
+            break
+        scenario(tally, name, environment)
+    destroy = [str(BIN / "molecule"), "destroy", "--scenario-name", "default"]
+    count_check(tally, f"destroy-{lab}", destroy, **environment)
+    return tally
+
+
+def scenario(tally: Tally, name: str, environment: dict[str, str]) -> None:
+    """One scenario, on the lab that the environment names."""
+    report = LOGS / f"scenario-{name}.xml"
+    report.unlink(missing_ok=True)
+    command = [str(BIN / "molecule"), "test", "--scenario-name", name, "--destroy", "never"]
+    reported = {"PYTEST_ADDOPTS": f"--junit-xml={report}"}
+    ok = call(f"scenario-{name}", command, show=r"^(fatal:|FAILED|ERROR)", **environment, **reported)
+    failed = count_junit(tally, f"scenario {name}", [report] if report.is_file() else [])
+    if ok and not report.is_file():
+        tally.failed.append(f"scenario {name}: it verified nothing")
+    elif ok:
+        tally.passed += 1
+    elif not failed:
+        tally.failed.append(f"scenario {name}")
 
 
 STAGES: dict[str, Callable[[Tally], None]] = {"lint": lint, "sanity": sanity, "unit": unit, "scenarios": scenarios}
@@ -218,15 +253,10 @@ def main() -> int:
         except Exception as error:  # one broken stage must not hide the others, nor the count
             tally.failed.append(f"{name}: {type(error).__name__}: {error}")
         say(f"== {name}: {tally} in {time.monotonic() - began:.0f} s")
-        total.passed += tally.passed
-        total.failed += tally.failed
-        total.skipped += tally.skipped
-    for title in total.skipped:
-        print(f"skipped  {title}")
-    for title in total.failed:
-        print(f"failed   {title}")
-    (LOGS / f"summary-{'-'.join(wanted)}").write_text(f"{total}\n")
-    print(total, flush=True)
+        total.add(tally)
+    told = [f"skipped  {title}\n" for title in total.skipped] + [f"failed   {title}\n" for title in total.failed]
+    (LOGS / f"summary-{'-'.join(wanted)}").write_text("".join([*told, f"{total}\n"]))
+    print("".join(told) + str(total), flush=True)
     return 1 if total.failed else 0
 
 
@@ -252,7 +282,9 @@ def both() -> int:
     for names in halves:
         summary = LOGS / f"summary-{'-'.join(names)}"
         text = summary.read_text() if summary.is_file() else "0 passed, 1 failed, 0 skipped"
-        counts = [before + int(found) for before, found in zip(counts, re.findall(r"\d+", text), strict=True)]
+        *told, last = text.splitlines()
+        print("".join(f"{line}\n" for line in told), end="")
+        counts = [before + int(found) for before, found in zip(counts, re.findall(r"\d+", last), strict=True)]
     line = f"{counts[0]} passed, {counts[1]} failed, {counts[2]} skipped"
     (LOGS / "summary").write_text(f"{line}\n")
     print(line, flush=True)
