@@ -51,7 +51,7 @@ faults: .venv  ## the long failure matrices, in shards that can be resumed
 
 .PHONY: bench
 bench: .venv  ## how long things take, with numbers
-	@.venv/bin/python -m tests.bench; status=$$?; .venv/bin/python -m tests.bench.restore; .venv/bin/python -m tests.bench.backup && exit $$status
+	@.venv/bin/python -m tests.bench; status=$$?; .venv/bin/python -m tests.bench.restore; .venv/bin/python -m tests.bench.recover; .venv/bin/python -m tests.bench.backup && exit $$status
 
 .PHONY: lab-down
 lab-down:  ## remove every lab, its images and the engine that it started

@@ -12,11 +12,15 @@ from pathlib import Path
 import pytest
 
 from tests.lab.lab import Lab
-from tests.testinfra import objects, restored
+from tests.testinfra import objects, restored, traces
 from tests.testinfra.playbooks import Operator, Run
 from tests.testinfra.swarms import assert_swarm, assert_unchanged, host, look
 
 MANAGERS, WORKERS = ["m1", "m2", "m3"], ["w1"]
+UNINSTALL = (
+    "systemctl stop docker.socket docker containerd; apt-get purge -qq docker.io containerd runc && "
+    "rm -rf /var/lib/docker /etc/docker /var/lib/quorum.swarm"
+)
 
 
 @pytest.fixture
@@ -33,7 +37,8 @@ def nodes(lab_name: str, request: pytest.FixtureRequest) -> Iterator[Lab]:
 def becomes_a_swarm(lab: Lab, operator: Operator, version: str, folder: Path, lose: str = "") -> Run:
     """Provision, see the second run do nothing, back up, lock, ask for the health; return the first run.
 
-    :param lose: when every manager is lost and brought back from the backup: ``plain``, ``locked``.
+    :param lose: when every manager is lost and brought back from the backup: ``plain``, ``locked``; ``bare``: the
+        locked one onto hosts without an engine.
     """
     done = operator.provision(lab.inventory)
     assert_swarm(lab, MANAGERS, WORKERS)
@@ -49,6 +54,10 @@ def becomes_a_swarm(lab: Lab, operator: Operator, version: str, folder: Path, lo
     autolock = {"swarm_autolock": True, "swarm_controller_dir": str(folder / "controller")}
     operator.provision(lab.inventory, **autolock)
     is_backed_up(lab, operator, folder)
+    is_drilled(lab, operator, folder)
+    if "bare" in lose:
+        for name in MANAGERS:
+            lab.node(name).run(UNINSTALL)
     if "locked" in lose:
         is_restored(lab, operator, folder, swarm_autolock=True)
     assert not operator.provision(lab.inventory, **autolock).changed
@@ -71,6 +80,16 @@ def is_backed_up(lab: Lab, operator: Operator, folder: Path) -> None:
     assert_swarm(lab, MANAGERS, WORKERS)
     verified = operator.run("verify_backup", lab.inventory, **controller)
     assert verified.ok, verified.report
+
+
+def is_drilled(lab: Lab, operator: Operator, folder: Path) -> None:
+    """The newest backup comes up in isolation, beside a worker's engine that serves all the time."""
+    before = traces.look(lab.node("w1"))
+    with lab.probe(WORKERS, period=0.1) as probe:
+        run = operator.run("drill", lab.inventory, swarm_controller_dir=str(folder / "controller"))
+    assert run.ok, run.report
+    assert probe.failures == []
+    assert traces.difference(before, traces.look(lab.node("w1"))) == []
 
 
 def is_restored(lab: Lab, operator: Operator, folder: Path, **variables: object) -> None:
@@ -108,7 +127,8 @@ def test_bare_hosts_become_a_swarm(nodes: Lab, version: str, operator: Operator,
     assert set(shown.changed) == {*MANAGERS, *WORKERS}
     assert_unchanged(nodes, before)
 
-    done = becomes_a_swarm(nodes, operator, version, tmp_path, "plain, locked" if version == "20.10." else "")
+    lose = "plain, locked" if version == "20.10." else "locked, bare"
+    done = becomes_a_swarm(nodes, operator, version, tmp_path, lose)
     assert done.plan == shown.plan
     for name in (*MANAGERS, *WORKERS):
         node = host(nodes, name)

@@ -23,8 +23,9 @@ from testinfra.backend.base import CommandResult
 
 from tests.lab.lab import Lab
 from tests.lab.machine import docker
+from tests.testinfra import restored
 from tests.testinfra.playbooks import ROOT, Run
-from tests.testinfra.swarms import host
+from tests.testinfra.swarms import assert_swarm, host
 
 MANAGERS, WORKERS = ["m1", "m2", "m3"], ["w1"]
 NAME = "quorum-swarm-backup"
@@ -233,6 +234,22 @@ def test_removed(controller: Controller) -> None:
     assert controller.upcoming() == 0
     assert controller.upcoming(f"{NAME}-other.timer")
     assert not controller.schedule("-e swarm_backup_schedule=absent").changed
+
+
+def test_a_restore_sees_to_the_schedule(lab: Lab, controller: Controller) -> None:
+    """The inventory wants one, and there is none: of everything that was lost, the restore brings it back, too."""
+    restored.wipe(lab, MANAGERS)
+    controller.sh(f"sed -i 's/^  vars:$/&\\n    swarm_backup_calendar: \"*-*-* 03:00:00\"/' {INVENTORY}")
+    archive = controller.host.check_output("ls -t /srv/swarm/controller/backups/*.tar.gz | head -1")
+    run = controller.playbook(f"restore -i {INVENTORY} -e swarm_restore_archive={archive}")
+    assert run.ok, run.report
+    assert_swarm(lab, MANAGERS, WORKERS)
+    assert controller.host.service(TIMER).is_enabled
+    assert controller.show(TIMER, "TimersCalendar").startswith("{ OnCalendar=*-*-* 03:00:00 ;")
+    again = controller.playbook(f"restore -i {INVENTORY} -e swarm_restore_archive={archive}")
+    assert again.ok, again.report
+    assert not again.changed, again.report
+    controller.schedule("-e swarm_backup_schedule=absent")
 
 
 def test_a_user_has_units_of_the_user(controller: Controller) -> None:

@@ -153,6 +153,7 @@ def test_a_matrix_broken_off_keeps_what_it_has() -> None:
     [
         "import tests.bench.reader",
         "import tests.bench.backup",
+        "import tests.bench.recover",
         "import tests.material.make",
         *(
             f"from tests.faults.__main__ import importable; importable(); import tests.faults.{path.stem}"
