@@ -52,7 +52,7 @@ TASKS = (
     ("restore : Wait until the nodes are back", 0.1), ("cluster : Guard", 0.1),
     ("cluster : Observe", 0.1), ("cluster : Decide", 0.1), ("cluster : Take the lease", 0.1), ("cluster : Join", 0.1),
     ("cluster : Join", 1.5), ("cluster : Place", 0.1), ("cluster : Place", 1.5),
-    ("cluster : Give the lease back", 0.1), ("restore : Note the time", 0.1), ("backup : Take the lease", 0.1),
+    ("cluster : Report", 0.1), ("restore : Note the time", 0.1), ("backup : Take the lease", 0.1),
     ("backup : Stop, copy, start, prove", 1.5), ("backup : Bring the archive here and prove it again", 0.1),
     ("backup : Give the lease back", 0.1), ("restore : Look again", 0.1), ("restore : Report", 0.1),
 )  # fmt: skip
