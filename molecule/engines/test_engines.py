@@ -18,8 +18,8 @@ from tests.testinfra.swarms import assert_swarm, assert_unchanged, host, look
 
 MANAGERS, WORKERS = ["m1", "m2", "m3"], ["w1"]
 UNINSTALL = (
-    "systemctl stop docker.socket docker containerd; apt-get purge -qq docker.io containerd runc && "
-    "rm -rf /var/lib/docker /etc/docker /var/lib/quorum.swarm"
+    "systemctl stop docker.socket docker containerd; apt-get purge -qq docker.io containerd runc >/dev/null && "
+    "rm -rf /var/lib/docker/* /etc/docker /var/lib/quorum.swarm"
 )
 
 
