@@ -55,11 +55,8 @@ def becomes_a_swarm(lab: Lab, operator: Operator, version: str, folder: Path, lo
     operator.provision(lab.inventory, **autolock)
     is_backed_up(lab, operator, folder)
     is_drilled(lab, operator, folder)
-    if "bare" in lose:
-        for name in MANAGERS:
-            lab.node(name).run(UNINSTALL)
     if "locked" in lose:
-        is_restored(lab, operator, folder, swarm_autolock=True)
+        is_restored(lab, operator, folder, bare="bare" in lose, swarm_autolock=True)
     assert not operator.provision(lab.inventory, **autolock).changed
     report = folder / "health.json"
     health = operator.run("health", lab.inventory, swarm_health_json=str(report), **autolock)
@@ -92,12 +89,19 @@ def is_drilled(lab: Lab, operator: Operator, folder: Path) -> None:
     assert traces.difference(before, traces.look(lab.node("w1"))) == []
 
 
-def is_restored(lab: Lab, operator: Operator, folder: Path, **variables: object) -> None:
-    """Every manager is lost, and comes back with all objects; the worker serves all the time."""
+def is_restored(lab: Lab, operator: Operator, folder: Path, bare: bool = False, **variables: object) -> None:
+    """Every manager is lost, and comes back with all objects; the worker serves all the time.
+
+    :param bare: the managers are new machines, without an engine.
+    """
     controller = folder / "controller"
     archive = max((controller / "backups").glob("*.tar.gz"), key=lambda path: path.name.rpartition("_")[2])
     before = objects.listed(lab)
-    restored.wipe(lab, MANAGERS)
+    if bare:
+        for name in MANAGERS:
+            lab.node(name).run(UNINSTALL)
+    else:
+        restored.wipe(lab, MANAGERS)
     with lab.probe(WORKERS, period=0.1) as probe:
         run = operator.run("restore", lab.inventory, swarm_restore_archive=str(archive),
                            swarm_controller_dir=str(controller), **variables)  # fmt: skip
