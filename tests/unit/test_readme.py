@@ -575,6 +575,7 @@ def bad_values() -> list[str]:
         ("m1", {"swarm_advertise_cidr": "192.0.2.0/99"}),
         ("w1", {"swarm_availability": "maybe"}),
         ("w1", {"swarm_labels": {LABEL_HOST: "x"}}),
+        ("m1", {"swarm_spare_manager": True}),
     ):
         with pytest.raises(coerce.BadValue) as caught:
             World(hosts={name: value}).wanted()

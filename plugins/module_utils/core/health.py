@@ -507,7 +507,9 @@ def _nodes(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host_of: 
     for want in wanted.nodes:
         item, listed = facts.get(want.host), by_host.get(want.host)
         if listed is not None:
-            if listed.role != want.role:
+            if want.spare and listed.role == "manager":
+                yield _spare(want.host, wanted, by_host)
+            elif listed.role != want.role:
                 yield Finding(
                     "role_drift",
                     "warning",
@@ -562,6 +564,19 @@ def _nodes(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host_of: 
                 f"{len(nodes)} live nodes are called {hostname}: {_join(node.id for node in nodes)}.",
                 "Give each host a hostname of its own: placement and people go by it.",
             )
+
+
+def _spare(host: str, wanted: Wanted, by_host: Mapping[str, Node]) -> Finding:
+    """A worker that stands in for a manager: whether it is still needed."""
+    missing = [want.host for want in wanted.managers if want.host not in by_host or not by_host[want.host].reachable]
+    if missing:
+        return Finding("spare_stands_in", "info",
+                       f"{host} is a manager (swarm_spare_manager) as long as {_join(missing)} "
+                       f"{'is' if len(missing) == 1 else 'are'} missing.",
+                       "It goes back to a worker in the first provisioning that finds them.", host)
+    return Finding("role_drift", "warning",
+                   f"{host} is a manager (swarm_spare_manager), and all managers of the inventory are there.",
+                   "ansible-playbook quorum.swarm.provision takes it back to a worker.", host)
 
 
 def ghosts(

@@ -93,6 +93,8 @@ class WantedNode:
     ansible_host: str = ""
     listen_addr: str = ""
     data_path_addr: str = ""
+    spare: bool = False
+    """Whether it is a worker that may be promoted while managers are lost (core/spares.py)."""
 
     @property
     def node_labels(self) -> dict[str, str]:
@@ -123,6 +125,8 @@ class Wanted:
     """The ``swarm_allow_…`` variables that are true."""
     given_up: tuple[str, ...] = ()
     """Hosts that are down by the operator's word, for this run: none of ``nodes``, and their entries are removed."""
+    given_up_managers: tuple[WantedNode, ...] = ()
+    """Those of them that the inventory wants as managers."""
 
     def node(self, host: str) -> WantedNode | None:
         """The wanted node of this host, or None."""
@@ -140,6 +144,11 @@ class Wanted:
     def workers(self) -> list[WantedNode]:
         """The wanted workers, in the order of the inventory."""
         return [node for node in self.nodes if node.role == "worker"]
+
+    @property
+    def spares(self) -> list[WantedNode]:
+        """The hosts that may stand in for a lost manager, in the order of the inventory."""
+        return [node for node in self.nodes if node.spare]
 
 
 def refused(findings: Iterable[Finding], allowed: frozenset[str]) -> list[Finding]:
@@ -164,6 +173,8 @@ def read(
     workers = [host for host in groups.get(WORKERS, ()) if host not in out and host not in managers]
     nodes = [_node(host, "manager", bool(workers), hostvars.get(host, {})) for host in managers]
     nodes += [_node(host, "worker", True, hostvars.get(host, {})) for host in workers]
+    lost = [_node(host, "manager", bool(workers), hostvars.get(host, {})) for host in groups.get(MANAGERS, ())
+            if host in given_up and host not in groups.get(ABSENT, ())]
     allowed = frozenset(name for name, value in shared.items()
                         if name in ALLOWANCES and coerce.boolean(name, value))
     if shared.get("swarm_given_up") is not None:
@@ -195,6 +206,7 @@ def read(
                        else coerce.duration("swarm_drill_max_age", drill_max_age)),
         allowed=allowed,
         given_up=tuple(given_up),
+        given_up_managers=tuple(lost),
     )
 
 
@@ -229,10 +241,14 @@ def _node(host: str, role: str, inventory_has_workers: bool, data: Mapping[str, 
         except ValueError:
             raise coerce.BadValue(f"{host}: swarm_advertise_cidr is {cidr!r}; it takes a network such as "
                                   f"192.0.2.0/24.") from None
+    spare = coerce.boolean(f"{host}: swarm_spare_manager", data.get("swarm_spare_manager"))
+    if spare and role == "manager":
+        raise coerce.BadValue(f"{host}: swarm_spare_manager is true, and {host} is in {MANAGERS}; it is for hosts of "
+                              f"{WORKERS}.")
     return WantedNode(
         host, role, zone, availability, labels, addr, cidr, str(data.get("swarm_advertise_interface") or ""),
         str(data.get("ansible_host") or host), str(data.get("swarm_listen_addr") or ""),
-        str(data.get("swarm_data_path_addr") or ""),
+        str(data.get("swarm_data_path_addr") or ""), spare,
     )
 
 
@@ -256,6 +272,10 @@ def examine(groups: Mapping[str, Sequence[str]], wanted: Wanted) -> list[Finding
         if not node.zone and not single:
             findings.append(Finding("manager_without_zone", "critical", f"{node.host} is a manager without swarm_zone.",
                                     "Name its failure zone.", node.host, "swarm_allow_manager_without_zone"))
+    findings += [Finding("manager_without_zone", "critical",
+                         f"{node.host} may become a manager (swarm_spare_manager) and has no swarm_zone.",
+                         "Name its failure zone.", node.host, "swarm_allow_manager_without_zone")
+                 for node in wanted.spares if not node.zone]
     by_addr: dict[str, list[str]] = {}
     for node in wanted.nodes:
         if node.advertise_addr:
@@ -324,7 +344,8 @@ def count_voters(zone_of_voters: Sequence[str]) -> list[Finding]:
 def advertise(node: WantedNode, addresses: Sequence[Address]) -> tuple[str, list[Finding]]:
     """The static address that this node is to advertise, and what is wrong with it.
 
-    A worker's is only looked at where it is set: a dynamic address is fine for workers.
+    A worker's is only looked at where it is set: a dynamic address is fine for workers. A spare is looked at as a
+    manager is: its raft address is the one that it joined with.
     """
     by_text = {item.address: item for item in addresses}
     seen = ", ".join(f"{item.address}{' (leased)' if item.dynamic else ''}" for item in addresses) or "none"
@@ -332,7 +353,7 @@ def advertise(node: WantedNode, addresses: Sequence[Address]) -> tuple[str, list
         if node.advertise_addr not in by_text:
             return node.advertise_addr, [_not_on_host(node, node.advertise_addr, seen)]
         return node.advertise_addr, _leased(node, by_text[node.advertise_addr])
-    if node.role == "worker":
+    if node.role == "worker" and not node.spare:
         return "", []
     if node.advertise_cidr or node.advertise_interface:
         net = ipaddress.ip_network(node.advertise_cidr, strict=False) if node.advertise_cidr else None
@@ -365,7 +386,7 @@ def _not_on_host(node: WantedNode, addr: str, seen: str) -> Finding:
 
 
 def _leased(node: WantedNode, address: Address) -> list[Finding]:
-    if node.role != "manager" or not address.dynamic:
+    if not (node.role == "manager" or node.spare) or not address.dynamic:
         return []
     return [Finding("dynamic_address", "critical",
                     f"{node.host} would advertise {address.address}, which is leased (DHCP) on {address.interface}: "

@@ -14,7 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, lease, placement, plan, settings
+from ansible_collections.quorum.swarm.plugins.module_utils.core import (
+    inventory,
+    lease,
+    placement,
+    plan,
+    settings,
+    spares,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted, WantedNode
 from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Order, Removal, Step
@@ -187,6 +194,80 @@ def decide(
     :param engine_check: whether the engines of members are to be checked too (``swarm_engine_check``).
     :param kept_key_digest: of the unlock key that the controller keeps; empty: it keeps none.
     """
+    def planned(hosts: Sequence[str]) -> Decision:
+        return _decide(spares.standing_in(wanted, hosts), judgement, facts, engine_config, engine_check,
+                       kept_key_digest)
+
+    chosen, serving = _spares(wanted, judgement, facts)
+    decision = planned(chosen)
+    new = [host for host in chosen if host not in serving]
+    notes: list[Finding] = []
+    if new and any(item.id == "homeless_service" for item in decision.refusals):
+        # A service that runs on workers only needs them more than the swarm needs another manager.
+        chosen = tuple(host for host in chosen if host in serving)
+        notes = [Finding("spare_stays_worker", "info",
+                         f"{', '.join(new)} could stand in for lost managers, and {'is' if len(new) == 1 else 'are'} "
+                         f"not promoted: {decision.refusals[0].fact}", "Keep other workers that fit.")]
+        decision = planned(chosen)
+    return decision if decision.refusals else replace(
+        decision, notes=(*decision.notes, *notes, *_standing_in(wanted, chosen, serving, decision)))
+
+
+def _spares(
+    wanted: Wanted, judgement: Judgement, facts: Mapping[str, HostFacts]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The spares that shall be managers after this run, and those that are now.
+
+    Only where an operator has given managers up are more of them promoted: else a manager that restarts would be
+    replaced. Those that are stay, until the managers of the inventory are there.
+    """
+    if judgement.view is None or not wanted.spares:
+        return (), ()
+    matched = _orders(wanted, judgement.view.nodes, facts)[1]
+
+    def comes(host: str) -> bool:
+        node, item = matched.get(host), facts.get(host)
+        if node is None:
+            return item is not None and item.answered
+        return node.reachable if node.is_manager else node.state == "ready"
+
+    present = [want.host for want in wanted.managers if comes(want.host)]
+    serving = tuple(want.host for want in wanted.spares
+                    if want.host in matched and matched[want.host].is_manager)
+    able = [want.host for want in wanted.spares if want.host in serving
+            or (wanted.given_up_managers and comes(want.host))]
+    return spares.choose(wanted, present, able, serving), serving
+
+
+def _standing_in(
+    wanted: Wanted, chosen: Sequence[str], serving: Sequence[str], decision: Decision
+) -> list[Finding]:
+    """What is to be said of spares: who stands in for whom, and who goes back."""
+    found = []
+    missing = [want.host for want in spares.listed(wanted)
+               if not any(order.host == want.host and order.node_id for order in decision.orders)
+               and all(join.host != want.host for join in decision.joins)]
+    for host in chosen:
+        verb = "stays" if host in serving else "becomes"
+        found.append(Finding("spare_stands_in", "info",
+                             f"{host} {verb} a manager (swarm_spare_manager) as long as managers of the inventory are "
+                             f"missing{': ' + ', '.join(missing) if missing else ''}.",
+                             "It goes back to a worker in the first provisioning that finds them.", host))
+    found += [Finding("spare_goes_back", "info",
+                      f"{host} goes back to a worker: it is not needed as a manager any more.", "", host)
+              for host in serving if host not in chosen]
+    return found
+
+
+def _decide(
+    wanted: Wanted,
+    judgement: Judgement,
+    facts: Mapping[str, HostFacts],
+    engine_config: bool,
+    engine_check: bool,
+    kept_key_digest: str,
+) -> Decision:
+    """The same with every spare in the role that it has for this run."""
     if not wanted.managers:
         # Allowed by name (swarm_allow_no_manager): hosts are made ready for a swarm, and none is made.
         engines = _engines(wanted, facts, [_join(want, "") for want in wanted.nodes], engine_config, engine_check)
@@ -610,7 +691,7 @@ def _engines(
         item = facts.get(want.host)
         if item is None or not item.answered or not (engine_check or want.host in joining):
             continue
-        needs = {"docker"} | ({"nacl", "cryptography"} if want.role == "manager" else set())
+        needs = {"docker"} | ({"nacl", "cryptography"} if want.role == "manager" or want.spare else set())
         missing = sorted(needs - set(item.libraries))
         if not item.engine.installed:
             found[want.host] = "Docker is not installed"

@@ -519,14 +519,27 @@ def _todo(
     missing = [name for name in _managers(wanted) if name not in reached]
     silent = [host for host in missing if host in facts and not facts[host].answered]
     if missing:
-        todo.append(f"The swarm has {len(reached)} of {len(_managers(wanted))} managers, and bears the loss of "
-                    f"{quorum.tolerance(len(reached))}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} "
-                    "missing.")
+        todo.append(_strength(wanted, sorted(reached), missing))
     if silent:
         todo.append(f"Before {', '.join(silent)} {'is' if len(silent) == 1 else 'are'} powered on: keep Docker from "
                     "starting there. Then run this again, which moves the old state aside and joins it anew; or put "
                     "new hosts in the inventory: ansible-playbook quorum.swarm.provision")
     return todo
+
+
+def _strength(wanted: Wanted, reached: Sequence[str], missing: Sequence[str]) -> str:
+    """How far the swarm is from what is wanted, who stands in, and what adds the rest."""
+    want = len(_managers(wanted))
+    text = (f"The swarm has {len(reached)} of {want} managers, and bears the loss of {quorum.tolerance(len(reached))}: "
+            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing.")
+    serving = [node.host for node in wanted.spares if node.host in reached]
+    if serving:
+        text += (f" {', '.join(serving)} (swarm_spare_manager) stand{'s' * (len(serving) == 1)} in until they are "
+                 "there again.")
+    if len(reached) < want:
+        text += (" More: mark workers with swarm_spare_manager: true, and ansible-playbook quorum.swarm.recover; or "
+                 "list new hosts under swarm_managers, and ansible-playbook quorum.swarm.provision")
+    return text
 
 
 def _lines(found: Loss, outcome: Outcome, data: Mapping[str, Any]) -> list[str]:

@@ -468,6 +468,18 @@ def test_role_drift() -> None:
     assert one(case, "role_drift").host == "w1"
 
 
+def test_a_spare_is_a_manager_as_long_as_one_is_missing() -> None:
+    case = Case(3, 2)
+    case.wanted = replace(case.wanted, nodes=tuple(
+        replace(node, spare=node.host == "w1") for node in case.wanted.nodes))  # fmt: skip
+    case.alter("w1", role="manager", voter=True, reachability="reachable", manager_addr="192.0.2.31:2377")
+    assert "is a manager (swarm_spare_manager), and all managers of the inventory are there" in one(
+        case, "role_drift").fact  # fmt: skip
+    case.alter("m3", reachability="unreachable", state="down")
+    assert "role_drift" not in {item for item, _severity in ids(case)}
+    assert "as long as m3 is missing" in one(case, "spare_stands_in").fact
+
+
 @pytest.mark.parametrize(
     ("changes", "identifier", "severity"),
     [

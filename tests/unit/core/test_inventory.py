@@ -244,10 +244,10 @@ def test_every_variable_of_a_host_is_read() -> None:
     own = {"swarm_zone": "a", "swarm_availability": "pause", "swarm_labels": {"disk": "ssd"},
            "swarm_advertise_addr": "192.0.2.1", "swarm_advertise_cidr": "192.0.2.0/24",
            "swarm_advertise_interface": "eth0", "swarm_listen_addr": "0.0.0.0:2378",
-           "swarm_data_path_addr": "192.0.2.2", "ansible_host": "w1.example"}
+           "swarm_data_path_addr": "192.0.2.2", "ansible_host": "w1.example", "swarm_spare_manager": "yes"}
     node = read({WORKERS: ["w1"]}, {"w1": own}).nodes[0]
     assert node == WantedNode("w1", "worker", "a", "pause", {"disk": "ssd", "zone": "a"}, "192.0.2.1", "192.0.2.0/24",
-                              "eth0", "w1.example", "0.0.0.0:2378", "192.0.2.2")
+                              "eth0", "w1.example", "0.0.0.0:2378", "192.0.2.2", True)
     assert read({WORKERS: ["w1"]}).nodes[0] == WantedNode("w1", "worker", ansible_host="w1")
 
 
@@ -285,6 +285,19 @@ def test_a_host_variable_that_cannot_be_read(own: dict[str, Any], says: str) -> 
     with pytest.raises(BadValue) as caught:
         read({WORKERS: ["w1"]}, {"w1": own})
     assert says in str(caught.value)
+
+
+def test_a_spare_is_a_worker_with_a_zone_and_a_static_address() -> None:
+    with pytest.raises(BadValue, match="m1: swarm_spare_manager is true, and m1 is in swarm_managers"):
+        read({MANAGERS: ["m1"]}, {"m1": {"swarm_spare_manager": True}})
+    groups = {MANAGERS: ["m1"], WORKERS: ["w1"]}
+    wanted = read(groups, {"w1": {"swarm_spare_manager": True}}, swarm_allow_single_manager=True)
+    left = inventory.refused(inventory.examine(groups, wanted), wanted.allowed)
+    assert [(item.id, item.host) for item in left] == [("manager_without_zone", "w1")]
+    spare, leased = wanted.spares[0], [Address("192.0.2.9", 24, "eth0", True)]
+    assert [item.id for item in inventory.advertise(spare, leased)[1]] == ["no_advertise_addr"]
+    assert [item.id for item in inventory.advertise(replace(spare, advertise_addr="192.0.2.9"), leased)[1]] == [
+        "dynamic_address"]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,8 @@ def scenes(draw: st.DrawFn, odd: tuple[str, ...] = ODD, swarm: bool | None = Non
         "hosts": {host: draw(st.sampled_from(odd)) for host in hosts},
         "shared": {**(ANYTHING_GOES if lax else {}), "swarm_force": lax or draw(st.booleans())},
     }
+    workers = [host for host, words in case["inventory"].items() if words == "worker"]
+    case["vars"] = {host: {"swarm_spare_manager": True} for host in workers if draw(st.booleans())}
     if draw(st.booleans()) if swarm is None else swarm:
         entry = st.sampled_from(("manager a", "manager b", "manager c", "manager down", "manager unnoted", "worker",
                                  "worker drain", "worker unnoted", "worker down", "nothing"))
