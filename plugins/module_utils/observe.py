@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils import host, journal, services, statedir
+from ansible_collections.quorum.swarm.plugins.module_utils import host, journal, rejoin_journal, services, statedir
 from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon, keyring, verdict, view
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     Engine,
@@ -93,6 +93,7 @@ def _on_disk(answered: str, containers: list[str]) -> dict[str, Any]:
         root_dir, found.swarm if found else "", found.node if found else "",
         found.role.removeprefix("swarm-") if found else "", raft_log, tuple(statedir.known_managers(root_dir)),
         shutil.disk_usage(there).free, tuple(containers), asdict(last) if last else {},
+        rejoin_journal.pending(),
     ))
 
 

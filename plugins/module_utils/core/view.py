@@ -272,6 +272,8 @@ class LocalState:
     """IDs of the containers of tasks that run here."""
     reinit: Mapping[str, Any] = field(default_factory=dict)
     """The journal of the last restore or recovery on this host (``reinit.Entry``); empty: there was none."""
+    rejoin: Mapping[str, Any] = field(default_factory=dict)
+    """The rejoin that was broken off on this host (``rejoining.Entry``); empty: there is none."""
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> LocalState:

@@ -1,0 +1,435 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which nodes of a swarm with a quorum take no part in it, what may bring each of them back, and how a host becomes a
+new node of its swarm.
+
+Pure. The ladder is the administration guide's: the daemon, the host, a replacement. No rung is planned that could cost
+the quorum: every demotion and removal is planned by core/plan.py, and planned there anew when it is done. Nothing is
+made anew of a raft log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ansible_collections.quorum.swarm.plugins.module_utils.core import health, inventory, plan, quorum, restart
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
+from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted, WantedNode
+from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Order, Removal
+from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import NEXT_PLAYBOOK, Judgement
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
+    LABEL_HOST,
+    LABEL_MANAGED,
+    HostFacts,
+    Node,
+    View,
+)
+
+DAEMON, REBOOT, REJOIN, REPLACE = RUNGS = ("daemon", "reboot", "rejoin", "replace")
+"""Docker is started, restarted or unlocked; the host is rebooted; it becomes a new node; another takes its place."""
+
+
+@dataclass(frozen=True)
+class Sick:
+    """One node that takes no part, and the rungs that are left for it."""
+
+    host: str
+    node_id: str
+    """Of its entry; empty: the swarm has none."""
+    manager: bool
+    what: str
+    """One sentence: what was seen."""
+    rungs: tuple[str, ...] = ()
+    remedy: str = ""
+    """What is left to an operator where there is no rung."""
+    may_restart: bool = False
+    """Whether a Docker that runs there may be restarted: the quorum does not rest on it."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For results and JSON."""
+        return {**asdict(self), "rungs": list(self.rungs)}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is to heal."""
+
+    sick: tuple[Sick, ...] = ()
+    notes: tuple[Finding, ...] = ()
+    surplus: tuple[str, ...] = ()
+    """Spares that are managers still, though those that they stand in for are back."""
+
+
+@dataclass(frozen=True)
+class Rejoin:
+    """How one host becomes a new node."""
+
+    host: str
+    node_ids: tuple[str, ...]
+    """The nodes that it was."""
+    role: str
+    availability: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    leave: bool = False
+    """Whether it works, so that it leaves by itself; else its state is moved aside."""
+    joined: str = ""
+    """The new node that it is already, in a run that goes on with one that was broken off."""
+    advertise_addr: str = ""
+    listen_addr: str = ""
+    data_path_addr: str = ""
+
+    def order(self) -> Order:
+        """What it shall be in the swarm."""
+        return Order(self.host, self.role, self.availability, dict(self.labels), self.joined)
+
+
+@dataclass(frozen=True)
+class Work:
+    """Everything that is done by changing the members of the swarm."""
+
+    rejoins: tuple[Rejoin, ...] = ()
+    removals: tuple[Removal, ...] = ()
+    orders: tuple[Order, ...] = ()
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    """The spare by the host of the lost manager; empty: it is removed, because the swarm is safer without it."""
+    steps: tuple[plan.Step, ...] = ()
+    refusals: tuple[Finding, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.rejoins or self.removals or self.orders)
+
+
+def unreadable(judgement: Judgement) -> list[Finding]:
+    """Why this swarm is nothing to heal; empty where it has a quorum."""
+    if judgement.readable:
+        return []
+    remedy = f"ansible-playbook {NEXT_PLAYBOOK.get(judgement.verdict, 'quorum.swarm.health')}"
+    if judgement.verdict == "unknown":
+        remedy = "ansible-playbook quorum.swarm.recover starts what stands still, and gives nobody up by itself."
+    return [Finding(judgement.verdict, "critical", f"{judgement.verdict}: {judgement.reason}", remedy)]
+
+
+def actor(view: View, facts: Mapping[str, HostFacts], without: Collection[str] = ()) -> str:
+    """The manager from which the swarm is changed: one that reads it, the leader if it can be; empty: there is none."""
+    able = []
+    for host, item in facts.items():
+        node = view.node(item.membership.node_id) if item.answered else None
+        if host not in without and node is not None and node.reachable and not item.problem and item.nodes:
+            able.append((not node.leader, host))
+    return min(able)[1] if able else ""
+
+
+# --- who takes no part ------------------------------------------------------------------------------------------------
+
+
+def own_node(item: HostFacts | None) -> str:
+    """The node that a host says it is, by its engine or by its certificate; empty: none, or it does not answer."""
+    if item is None or not item.answered:
+        return ""
+    return item.membership.node_id or item.state.node_id
+
+
+def _matched(wanted: Wanted, nodes: Sequence[Node], facts: Mapping[str, HostFacts]) -> dict[str, Node]:
+    """The entry of each wanted host: the one that it says it is, else the one that carries its name."""
+    listed = {node.id for node in nodes}
+    orders = []
+    for want in wanted.nodes:
+        own = own_node(facts.get(want.host))
+        orders.append(Order(want.host, want.role, want.availability, {}, own if own in listed else ""))
+    return plan.match(nodes, orders)
+
+
+def find(
+    wanted: Wanted, view: View, facts: Mapping[str, HostFacts], now: datetime, reboot: bool = False,
+    tried: Mapping[str, Collection[str]] | None = None,
+) -> Found:
+    """The nodes that take no part, managers first, in the order of the inventory.
+
+    :param facts: of every host of the inventory, what lies on their disks included.
+    :param reboot: whether hosts may be rebooted.
+    :param tried: by host, the rungs that were tried already.
+    """
+    matched = _matched(wanted, view.nodes, facts)
+    sick: list[Sick] = []
+    notes: list[Finding] = []
+    standing = [want.host for want in _spares(wanted) if want.host in matched and matched[want.host].reachable]
+    for want in [*wanted.managers, *wanted.workers]:
+        item = facts.get(want.host) or HostFacts.silent(want.host, "it was not asked")
+        found = _look_at(want, item, matched.get(want.host), view, now)
+        if isinstance(found, Finding):
+            notes.append(found)
+        elif found is not None and not found.node_id and REPLACE in found.rungs and standing:
+            notes.append(Finding("stood_in_for", "info", f"{want.host} does not answer ({item.why_not}), and the swarm "
+                                 f"does not list it: {standing.pop(0)} stands in for it.",
+                                 f"When {want.host} is back: ansible-playbook quorum.swarm.heal", want.host))
+        elif found is not None:
+            rungs = tuple(rung for rung in found.rungs
+                          if rung not in (tried or {}).get(want.host, ()) and (rung != REBOOT or reboot))
+            sick.append(Sick(found.host, found.node_id, found.manager, found.what, rungs, found.remedy,
+                             found.may_restart))
+    ours = {node.id for node in matched.values()}
+    names = {want.host for want in wanted.nodes} | set(wanted.absent)
+    notes += [Finding("unlisted", "warning", f"{node.hostname} ({node.id}) is {_state(node)}, and no host of the "
+                      "inventory: it is left alone.", "List it, or list it under swarm_absent to take it out.")
+              for node in view.nodes if node.id not in ours and node.host not in names and not _works(node)]
+    ill = {item.host for item in sick}
+    whole = all(want.host in matched and matched[want.host].reachable and want.host not in ill
+                for want in wanted.managers)
+    surplus = tuple(want.host for want in _spares(wanted) if want.host in matched and whole and want.host not in ill
+                    and matched[want.host].is_manager)
+    return Found(tuple(sick), tuple(notes), surplus)
+
+
+def _works(node: Node) -> bool:
+    return node.state == "ready" and (node.reachable or not node.is_manager)
+
+
+def _state(node: Node) -> str:
+    return f"{node.state}, {node.reachability or 'no member of the raft'}" if node.is_manager else node.state
+
+
+def _look_at(want: WantedNode, item: HostFacts, entry: Node | None, view: View, now: datetime) -> Sick | Finding | None:
+    """What is wrong with one host; None: nothing."""
+    host, own = want.host, own_node(item)
+    manager = entry.is_manager if entry is not None else want.role == "manager"
+    node_id = entry.id if entry is not None else ""
+    listed = _state(entry) if entry is not None else "not listed"
+
+    def sick(what: str, *rungs: str, remedy: str = "", may_restart: bool = False) -> Sick:
+        return Sick(host, node_id, manager, what, rungs, remedy, may_restart)
+
+    if not item.answered:
+        if entry is not None and _works(entry):
+            return Finding("host_silent", "info", f"{host} does not answer ({item.why_not}), and its node works.", "",
+                           host)
+        what = f"{host} is {listed}, and does not answer ({item.why_not})"
+        remedy = "Power it on, or list it under swarm_absent."
+        if manager:
+            return sick(what, REPLACE, remedy=f"{remedy} A worker with swarm_spare_manager: true would take its place.")
+        return sick(what, remedy=remedy) if entry is not None else None
+    if item.state.swarm_id and item.state.swarm_id != view.swarm.id:
+        return sick(f"{host} has the state of another swarm ({item.state.swarm_id})",
+                    remedy="Let it leave that swarm first: docker swarm leave on the host, after a look at what runs "
+                           "there.")
+    if item.state.rejoin.get("swarm_id") == view.swarm.id:
+        return sick(f"{host} has a rejoin that was broken off (begun {item.state.rejoin.get('started_at') or '?'})",
+                    REJOIN)
+    if not item.engine.installed:
+        return sick(f"{host} is {listed}, and has no Docker",
+                    remedy="ansible-playbook quorum.swarm.provision installs it.") if entry is not None else None
+    if not own:
+        if entry is None:
+            return Finding("not_a_member", "info", f"{host} is no member of the swarm, and was none.",
+                           "ansible-playbook quorum.swarm.provision makes it one.", host)
+        if _works(entry) and item.problem == "no_sdk":
+            return None
+        return sick(f"{host} is {listed}, and has nothing of the swarm on its disk", REJOIN)
+    if own != node_id or entry is None:
+        return sick(f"{host} is node {own}, which the swarm does not list", REJOIN)
+    ends = health.parse_time(item.certificate_expires)
+    if ends is not None and ends <= now and not _works(entry):
+        return sick(f"{host} is {listed}: its certificate ended {item.certificate_expires}", REJOIN)
+    here = item.membership
+    if _works(entry) and here.state != "locked":
+        return None
+    if entry.state == "unknown" and here.state == "active" and not here.error and not item.problem.startswith("no_"):
+        return None  # for seconds after an election; who does not come back reads down after that
+    told = ("its manager is locked" if here.state == "locked" else
+            f"Docker does not answer there ({item.detail.rstrip('.') or 'it stands still'})" if not item.engine.answers
+            else f"Docker calls it {here.state}" + (f" ({here.error.rstrip('.')})" if here.error else ""))
+    return sick(f"{host} is {listed}: {told}", DAEMON, REBOOT, REJOIN,
+                may_restart=not entry.reachable or _spares_one(view))
+
+
+def _spares_one(view: View) -> bool:
+    """Whether all voters are reachable, and one of them may be down for a moment."""
+    voters, reachable = len(view.voters), len(view.reachable)
+    return voters == reachable and quorum.survives_stop(voters, reachable)
+
+
+# --- replacing --------------------------------------------------------------------------------------------------------
+
+
+def _spares(wanted: Wanted) -> list[WantedNode]:
+    return [want for want in wanted.workers if getattr(want, "spare", False)]
+
+
+def replacements(
+    wanted: Wanted, view: View, lost: Sequence[Sick], busy: Collection[str], facts: Mapping[str, HostFacts]
+) -> dict[str, str]:
+    """The spare that takes the place of each lost manager, one of its zone where there is one.
+
+    A manager for which no spare is left is not in it, unless the swarm is safer without its entry: an even number of
+    dead voters is removed where more of the living may be lost afterwards. That reads as an empty name.
+
+    :param busy: hosts that are no spare at this moment, because they are sick themselves.
+    """
+    matched = _matched(wanted, view.nodes, facts)
+    free = [want for want in _spares(wanted) if want.host in matched and want.host not in busy
+            and _works(matched[want.host]) and not matched[want.host].is_manager]
+    result: dict[str, str] = {}
+    for item in lost:
+        want = wanted.node(item.host)
+        zone = want.zone if want is not None else ""
+        best = sorted(free, key=lambda one: _zone(one, matched) != zone)
+        if best:
+            free.remove(best[0])
+            result[item.host] = best[0].host
+    dead = [item for item in lost if item.host not in result and item.node_id]
+    voters = len(view.voters) - sum(1 for item in lost if item.host in result and item.node_id) + len(result)
+    reachable = len(view.reachable) + len(result)
+    gain = {count: reachable - quorum.majority(voters - count) for count in range(len(dead) + 1) if voters > count}
+    count = max(gain, key=lambda number: (gain[number], -number))
+    result.update((item.host, "") for item in dead[:count])
+    return result
+
+
+def _zone(want: WantedNode, matched: Mapping[str, Node]) -> str:
+    return want.zone or matched[want.host].zone
+
+
+# --- becoming a new node ----------------------------------------------------------------------------------------------
+
+
+def rejoin(want: WantedNode, view: View, facts: Mapping[str, HostFacts], wanted: Wanted) -> Rejoin:
+    """How this host becomes a new node: its role by the inventory, its availability and labels as they were.
+
+    What was noted on the host before a run was broken off counts, because the entry may be drained, or gone, since.
+    """
+    item, node = facts[want.host], _matched(wanted, view.nodes, facts).get(want.host)
+    own, noted = own_node(item), item.state.rejoin
+    addr, _problems = inventory.advertise(want, item.addresses)
+    where = {"advertise_addr": addr, "listen_addr": want.listen_addr, "data_path_addr": want.data_path_addr}
+    if noted.get("swarm_id") == view.swarm.id:
+        olds = tuple(str(one) for one in noted.get("node_ids") or ())
+        new = own if own and own not in olds and view.node(own) is not None else ""
+        return Rejoin(want.host, olds, str(noted["role"]), str(noted["availability"]), dict(noted["labels"]),
+                      leave=not new and _leaves(item, view), joined=new, **where)
+    olds = tuple(dict.fromkeys([*([own] if own else []), *([node.id] if node is not None else []),
+                                *(one.id for one in view.nodes if one.host == want.host)]))
+    labels = dict(want.node_labels)
+    if node is not None:
+        managed = sorted({*want.labels, *(name for name in node.managed_labels if name in node.labels)})
+        labels = {**node.labels, **labels, LABEL_HOST: want.host, LABEL_MANAGED: ",".join(managed)}
+    return Rejoin(want.host, olds, want.role, node.availability if node is not None else want.availability, labels,
+                  leave=_leaves(item, view), **where)
+
+
+def _leaves(item: HostFacts, view: View) -> bool:
+    """Whether the host is a node that works, and can leave by itself."""
+    node = view.node(item.membership.node_id)
+    return (node is not None and _works(node) and item.membership.state == "active" and not item.membership.error)
+
+
+def _as_is(node: Node) -> dict[str, str]:
+    """The labels of ours that a node has, so that an order for it changes none."""
+    return {name: node.labels[name] for name in (*node.managed_labels, LABEL_HOST, LABEL_MANAGED)
+            if name in node.labels}
+
+
+def work(
+    wanted: Wanted, view: View, facts: Mapping[str, HostFacts], hosts: Sequence[str], replaced: Mapping[str, str],
+    surplus: Sequence[str], here: str,
+) -> Work:
+    """All that changes the members: hosts that become new nodes, lost managers, spares that stand in or step back.
+
+    :param hosts: those that become new nodes.
+    :param replaced: as ``replacements`` returns it.
+    :param surplus: spares that are managers, and need not be.
+    :param here: the node ID of the manager from which it is done.
+    """
+    matched = _matched(wanted, view.nodes, facts)
+    rejoins, refusals = [], []
+    for host in hosts:
+        want = wanted.node(host)
+        if want is None:
+            continue
+        refusals += [one for one in inventory.advertise(want, facts[host].addresses)[1] if one.severity == "critical"]
+        rejoins.append(rejoin(want, view, facts, wanted))
+    removals = []
+    for one in rejoins:
+        old = next((node_id for node_id in one.node_ids if view.node(node_id) is not None), "")
+        if old and not one.joined:
+            removals.append(Removal(one.host, old, live=one.leave))
+    removals += [Removal(host, matched[host].id, live=False) for host in replaced if host in matched]
+    others = [node for node in view.nodes if node.state == "ready" and node.availability == "active"
+              and node.host not in replaced.values() and node.id not in {item.node_id for item in removals}]
+    orders = [one.order() for one in rejoins]
+    for spare in filter(None, replaced.values()):
+        node = matched[spare]
+        orders.append(Order(spare, "manager", "drain" if others else node.availability, _as_is(node), node.id))
+    coming = {one.host for one in rejoins} | {host for host in matched if matched[host].reachable}
+    standing = [want.host for want in _spares(wanted) if want.host in matched and matched[want.host].is_manager
+                and want.host not in {one.host for one in rejoins}]
+    back = surplus or (standing if all(want.host in coming for want in wanted.managers) else ())
+    for spare in back:
+        want, node = wanted.node(spare), matched[spare]
+        orders.append(Order(spare, "worker", want.availability if want else "active", _as_is(node), node.id))
+    out = plan.whole(view.nodes, [], removals, here)
+    refusals += [_refused(item) for item in out.held]
+    refusals += [one for item in rejoins for one in _last_or_paused(item, view, wanted)]
+    state = view.nodes
+    for step in out.steps:
+        state = plan.apply(state, step)
+    steps = list(out.steps)
+    simulated = []
+    for order in orders:
+        if not order.node_id:
+            join = plan.join(order, "")
+            steps.append(join)
+            state = plan.apply(state, plan.Step("join", order.host, join.node_id, "", "drain"))
+            order = Order(order.host, order.role, order.availability, order.labels, join.node_id)
+        simulated.append(order)
+    after = plan.whole(state, simulated, [], here)
+    return Work(tuple(rejoins), tuple(removals), tuple(orders), dict(replaced), (*steps, *after.steps),
+                tuple(inventory.refused(refusals, wanted.allowed)))
+
+
+def _refused(held: Finding) -> Finding:
+    """What holds the planner back, as a refusal."""
+    return Finding(held.id, "critical", held.fact, held.remedy, held.host)
+
+
+def _last_or_paused(item: Rejoin, view: View, wanted: Wanted) -> list[Finding]:
+    """Why a manager that works may not become a new node now."""
+    node = next((one for node_id in item.node_ids for one in [view.node(node_id)] if one is not None), None)
+    if node is None or not node.reachable or item.joined:
+        return []
+    voters, reachable = len(view.voters), len(view.reachable)
+    if reachable == 1:
+        return [Finding("last_manager", "critical",
+                        f"{item.host} is the only manager that is reachable: the swarm would end with it.",
+                        "Add managers first: ansible-playbook quorum.swarm.provision", item.host)]
+    if voters != reachable:
+        return [Finding("rejoin_beside_a_loss", "critical",
+                        f"{item.host} is one of {voters} managers, of which {reachable} are reachable: without it "
+                        f"{reachable - 1} of {voters - 1} would be, and a majority is {quorum.majority(voters - 1)}.",
+                        "Bring the others back first: ansible-playbook quorum.swarm.heal", item.host, restart.ALLOW)]
+    return []
+
+
+# --- telling ----------------------------------------------------------------------------------------------------------
+
+WORDS = {DAEMON: "start, restart or unlock Docker", REBOOT: "reboot the host",
+         REJOIN: "move its state aside and join it as a new node", REPLACE: "a spare takes its place"}
+
+
+def ladder(item: Sick, replaced: Mapping[str, str]) -> list[str]:
+    """What would be tried for this node, one line a rung."""
+    lines = []
+    for rung in item.rungs:
+        if rung == REPLACE:
+            if item.host not in replaced:
+                continue
+            spare = replaced[item.host]
+            lines.append(f"{spare} takes its place as a manager, and its entry is removed" if spare else
+                         "its entry is removed: more of the others may be lost then")
+        else:
+            lines.append(WORDS[rung])
+    return lines or [f"nothing that this playbook can do. {item.remedy}".rstrip()]
