@@ -149,8 +149,7 @@ class ActionModule(ActionBase):
             if returning.came_back(result):
                 good.append(host)
             else:
-                words = controller.why(str(result.get("msg") or "no answer"))
-                _say(f"{host}: {words.rstrip('.')}.")
+                _say(f"{host}: {_words(result)}")
         return {"await": [{"host": host, "node_id": nodes[host]["node_id"], "manager": nodes[host]["manager"]}
                           for host in good if nodes[host]["node_id"]],
                 "waits": [judged["actor"]] if good else []}
@@ -246,16 +245,13 @@ class ActionModule(ActionBase):
         told, facts = self._told(PLAN), self._facts()
         view, failed = self._view(facts), self._failed()
         for host in failed:
-            result = self._of(host, CLEANED)
-            if returning.came_back(self._of(host, NOTED)) and result:
-                words = result.get("msg")
-            else:
-                words = self._of(host, NOTED).get("msg")
-            _say(f"{host} does not become a new node: {controller.why(str(words or 'no answer')).rstrip('.')}.")
+            noted = self._of(host, NOTED)
+            result = self._of(host, CLEANED) if returning.came_back(noted) else noted
+            _say(f"{host} does not become a new node: {_words(result)}")
         hosts = [host for host in told["hosts"] if host not in failed]
         if failed and self._told(START)["playbook"] == "rejoin":
             return {"remover": [], "removals": [], "leave": [], "closer": [], "join": [], "orders": [], "placer": [],
-                    "giver": [told["actor"]], "failed": failed, "finish": []}
+                    "giver": [told["actor"]], "unmade": failed, "finish": []}
         work = self._work(view, facts, hosts, told["actor"])
         removals = [asdict(item) for item in work.removals]
         leave = [one.host for one in work.rejoins if one.leave and not one.joined]
@@ -264,7 +260,7 @@ class ActionModule(ActionBase):
             "closer": [told["actor"]] if leave else [],
             "join": [one.host for one in work.rejoins],
             "orders": [asdict(order) for order in work.orders],
-            "placer": [told["actor"]] if work.orders else [], "giver": [told["actor"]], "failed": failed,
+            "placer": [told["actor"]] if work.orders else [], "giver": [told["actor"]], "unmade": failed,
             "finish": [one.host for one in work.rejoins], "replaced": dict(work.replaced),
         }
 
@@ -297,7 +293,7 @@ class ActionModule(ActionBase):
             name = f"{start['playbook']}-{view.swarm.id}-{begun.strftime('%Y%m%dT%H%M%SZ')}.json"
             path = controller_dir.keep_report(self._wanted.controller_dir, name, json.dumps(data, indent=1) + "\n")
             _say(f"report: {path}")
-        failed = self._told(EMPTIED).get("failed") or []
+        failed = self._told(EMPTIED).get("unmade") or []
         words = [f"{item.what}. {self._why_left(item)}".rstrip() for item in left]
         words += [f"{host} was not made a new node (see above)." for host in failed
                   if host not in {item.host for item in left}]
@@ -310,7 +306,7 @@ class ActionModule(ActionBase):
         for name in (CLEANED, NOTED, DAEMON):
             result = self._of(item.host, name)
             if result and not returning.came_back(result):
-                return controller.why(str(result.get("msg") or "")).rstrip(".") + "."
+                return _words(result)
         if item.rungs and heal.REPLACE not in item.rungs:
             return "Run again; ansible-playbook quorum.swarm.health says more."
         return item.remedy
@@ -372,6 +368,14 @@ class ActionModule(ActionBase):
 
     def _told(self, name):
         return self._of("localhost", name)
+
+
+def _words(result):
+    """What a module said of its failure, one sentence; ssh's own words where the host could not be reached."""
+    text = str(result.get("msg") or "no answer")
+    if result.get("unreachable"):
+        text = controller.why(text)
+    return text.strip().removeprefix("Task failed: ").removeprefix("Module failed: ").rstrip(".") + "."
 
 
 def _say(line):

@@ -22,6 +22,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils import (
     journal,
     membership,
     reinit,
+    services,
     statedir,
     stopped,
 )
@@ -71,9 +72,23 @@ def note(engine: Engine, entry: Entry, managers: Sequence[str], check: bool, pat
         raise Refused(f"Nothing was changed. No manager answers from this host: TCP to {', '.join(managers)} fails. It "
                       "could not come back. Look for a firewall, or for a wrong address.")
     before = _pending(entry.swarm_id, path)
+    words = "" if here.ran else _refused_config()
+    if words:
+        raise Refused(f"Nothing was changed. Docker does not start on this host by its configuration, which a new node "
+                      f"would have, too: {words.rstrip('.')}. Correct it, and run again.")
     if before is None and not check:
         write(replace(entry, started_at=journal.now()), path)
     return {"changed": before is None, "journal": asdict(before or entry)}
+
+
+def _refused_config() -> str:
+    """Why the engine's own program does not take its configuration; empty: it does, or nobody knows."""
+    command = services.unit_command()
+    try:
+        text = services.read(command.config_file)
+    except (OSError, ValueError) as error:
+        return str(error)
+    return (services.try_config(command, text) or "") if text else ""
 
 
 def _listens(address: str) -> bool:
@@ -109,11 +124,13 @@ def clean(
             membership.leave(engine, False, timeout, False, known_nodes, swarm_id)
             write(replace(entry, step=CLEANED), path)
             return {"changed": True, "aside": "", "way": "left"}
-        entry = _put_aside(engine, here, entry, timeout, path)
+        entry = _put_aside(engine, here, entry, known_nodes, timeout, path)
     return {"changed": True, "aside": entry.aside, "way": "moved" if entry.aside else "none"}
 
 
-def _put_aside(engine: Engine, here: forcing.Here, entry: Entry, timeout: float, path: str) -> Entry:
+def _put_aside(
+    engine: Engine, here: forcing.Here, entry: Entry, known_nodes: Collection[str], timeout: float, path: str
+) -> Entry:
     """Stop Docker, move the state aside, start Docker without it.
 
     Where Docker does not start without it either, it is not the state that is damaged: then it is put back.
@@ -133,13 +150,16 @@ def _put_aside(engine: Engine, here: forcing.Here, entry: Entry, timeout: float,
     words = docker.start() or _answers(engine)
     if words:
         raise Refused(f"Docker does not start on this host, not even without its state of the swarm: "
-                      f"{words.rstrip('.')}.{_put_back(docker, entry, path)}")
+                      f"{words.rstrip('.')}.{_put_back(docker, entry, known_nodes, path)}")
     moved = entry.aside if os.path.isdir(entry.aside) else ""
     return write(replace(entry, step=CLEANED, aside=moved), path)
 
 
-def _put_back(docker: reinit.HostDaemon, entry: Entry, path: str) -> str:
-    """Have the state where it was; what came of it, one sentence."""
+def _put_back(docker: reinit.HostDaemon, entry: Entry, known_nodes: Collection[str], path: str) -> str:
+    """Have the state where it was; what came of it, one sentence.
+
+    As long as the swarm lists the node, nothing has happened then, and the journal is forgotten.
+    """
     docker.stop()
     if os.path.isdir(entry.aside):
         try:
@@ -147,7 +167,10 @@ def _put_back(docker: reinit.HostDaemon, entry: Entry, path: str) -> str:
             statedir.move(entry.aside, statedir.directory(docker.root_dir))
         except OSError as error:
             return f" The state is in {entry.aside}: it could not be put back ({error.strerror})."
-    write(replace(entry, aside=""), path)
+    if set(entry.node_ids) & set(known_nodes):
+        services.remove(path)
+    else:
+        write(replace(entry, aside=""), path)
     return " The state was put back."
 
 

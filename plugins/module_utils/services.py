@@ -69,6 +69,13 @@ def process(pid: int) -> Process | None:
     return Process(argv, time.time() - age)
 
 
+def unit_command() -> daemon.CommandLine:
+    """How systemd starts the engine, whether it runs or not."""
+    _status, text = host.run(["systemctl", "show", UNIT, "--property=ExecStart", "--value"])
+    found = re.search(r"argv\[\]=([^;]*)", text)
+    return daemon.CommandLine.of(found.group(1).split() if found else ())
+
+
 def root_dir(answered: str = "") -> str:
     """The engine's ``DockerRootDir``, also where it does not run: as its command line or its configuration has it.
 
@@ -76,9 +83,7 @@ def root_dir(answered: str = "") -> str:
     """
     if answered:
         return answered
-    _status, text = host.run(["systemctl", "show", UNIT, "--property=ExecStart", "--value"])
-    found = re.search(r"argv\[\]=([^;]*)", text)
-    command = daemon.CommandLine.of(found.group(1).split() if found else ())
+    command = unit_command()
     flag = re.search(r"--data-root[= ](\S+)", " ".join(command.flags))
     if flag:
         return flag.group(1)
