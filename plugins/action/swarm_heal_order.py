@@ -305,7 +305,7 @@ class ActionModule(ActionBase):
         """What is to do about a node that is still sick."""
         for name in (CLEANED, NOTED, DAEMON):
             result = self._of(item.host, name)
-            if result and not returning.came_back(result):
+            if result and not result.get("skipped") and not returning.came_back(result):
                 return _words(result)
         if item.rungs and heal.REPLACE not in item.rungs:
             return "Run again; ansible-playbook quorum.swarm.health says more."

@@ -70,10 +70,11 @@ def process(pid: int) -> Process | None:
 
 
 def unit_command() -> daemon.CommandLine:
-    """How systemd starts the engine, whether it runs or not."""
+    """How systemd starts the engine, whether it runs or not; without what its unit takes from the environment."""
     _status, text = host.run(["systemctl", "show", UNIT, "--property=ExecStart", "--value"])
     found = re.search(r"argv\[\]=([^;]*)", text)
-    return daemon.CommandLine.of(found.group(1).split() if found else ())
+    words = found.group(1).split() if found else []
+    return daemon.CommandLine.of([word for word in words if not word.startswith("$")])
 
 
 def root_dir(answered: str = "") -> str:
