@@ -66,8 +66,8 @@ class ActionModule(ActionBase):
         if args["playbook"] == "rejoin" and self._wanted.node(node) is None:
             hosts = ", ".join(want.host for want in self._wanted.nodes)
             raise AnsibleActionFail(
-                f"Refused, and nothing was changed. swarm_node is {node or 'not set'!r}, and has to name a host of "
-                f"swarm_managers or swarm_workers: {hosts}. ansible-playbook quorum.swarm.rejoin -e swarm_node=HOST")
+                f"Refused, and nothing was changed. swarm_node is {repr(node) if node else 'not set'}, and has to name a "
+                f"host of swarm_managers or swarm_workers: {hosts}. ansible-playbook quorum.swarm.rejoin -e swarm_node=HOST")
         if self._wanted.controller_dir and not self._task.check_mode:
             controller_dir.prepare(self._wanted.controller_dir)
         return {"playbook": args["playbook"], "node": node, "reboot": reboot, "owner": controller.owner(),

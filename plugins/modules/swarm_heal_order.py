@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-
 DOCUMENTATION = r"""
 module: swarm_heal_order
 short_description: What the playbooks heal and rejoin do on which hosts, and what came of it
@@ -15,7 +14,8 @@ description:
   - Reads what M(quorum.swarm.swarm_info) returned on the hosts, finds the nodes that take no part in their swarm, says
     what is tried for each of them, in which order; who becomes a new node; and which spare takes whose place. Refuses
     what could cost the quorum. Afterwards it prints what came of it, and keeps that in C(swarm_controller_dir).
-  - Internal to the playbooks C(quorum.swarm.heal) and C(quorum.swarm.rejoin). It runs on the controller and asks no host.
+  - Internal to the playbooks C(quorum.swarm.heal) and C(quorum.swarm.rejoin). It runs on the controller, and asks no
+    host.
   - What hosts said and did is read from the variables that the playbooks registered.
 author:
   - the quorum.swarm authors (!UNKNOWN)

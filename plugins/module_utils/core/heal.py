@@ -373,7 +373,8 @@ def work(
         orders.append(Order(spare, "worker", want.availability if want else "active", _as_is(node), node.id))
     out = plan.whole(view.nodes, [], removals, here)
     refusals += [_refused(item) for item in out.held]
-    refusals += [one for item in rejoins for one in _last_or_paused(item, view, wanted)]
+    if not out.held:
+        refusals += [one for item in rejoins for one in _last_or_paused(item, view)]
     state = view.nodes
     for step in out.steps:
         state = plan.apply(state, step)
@@ -396,7 +397,7 @@ def _refused(held: Finding) -> Finding:
     return Finding(held.id, "critical", held.fact, held.remedy, held.host)
 
 
-def _last_or_paused(item: Rejoin, view: View, wanted: Wanted) -> list[Finding]:
+def _last_or_paused(item: Rejoin, view: View) -> list[Finding]:
     """Why a manager that works may not become a new node now."""
     node = next((one for node_id in item.node_ids for one in [view.node(node_id)] if one is not None), None)
     if node is None or not node.reachable or item.joined:
