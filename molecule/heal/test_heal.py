@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Nodes that take no part in their swarm are brought back, or replaced, and no request fails on those that do.
 
-Three managers of an autolocked swarm, two workers, and one more that stands in for a manager. The tests share one swarm,
-and run in their order.
+Three managers of an autolocked swarm, two workers, and one more that stands in for a manager. The tests share one
+swarm, and run in their order.
 """
 
 from __future__ import annotations

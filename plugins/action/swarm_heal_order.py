@@ -66,8 +66,9 @@ class ActionModule(ActionBase):
         if args["playbook"] == "rejoin" and self._wanted.node(node) is None:
             hosts = ", ".join(want.host for want in self._wanted.nodes)
             raise AnsibleActionFail(
-                f"Refused, and nothing was changed. swarm_node is {repr(node) if node else 'not set'}, and has to name a "
-                f"host of swarm_managers or swarm_workers: {hosts}. ansible-playbook quorum.swarm.rejoin -e swarm_node=HOST")
+                f"Refused, and nothing was changed. swarm_node is {repr(node) if node else 'not set'}, and has to name "
+                f"a host of swarm_managers or swarm_workers: {hosts}. ansible-playbook quorum.swarm.rejoin -e "
+                "swarm_node=HOST")
         if self._wanted.controller_dir and not self._task.check_mode:
             controller_dir.prepare(self._wanted.controller_dir)
         return {"playbook": args["playbook"], "node": node, "reboot": reboot, "owner": controller.owner(),
@@ -262,6 +263,7 @@ class ActionModule(ActionBase):
             "orders": [asdict(order) for order in work.orders],
             "placer": [told["actor"]] if work.orders else [], "giver": [told["actor"]], "unmade": failed,
             "finish": [one.host for one in work.rejoins], "replaced": dict(work.replaced),
+            "removed": [node.as_dict() for node in view.nodes if node.id in {one.node_id for one in work.removals}],
         }
 
     # -- what came of it
@@ -288,7 +290,7 @@ class ActionModule(ActionBase):
             data = {"kind": start["playbook"], "swarm_id": view.swarm.id, "began": begun.isoformat(timespec="seconds"),
                     "seconds": round(time.time() - float(start["at"]), 1), "sick": judged.get("began") or [],
                     "did": did, "replaced": self._told(EMPTIED).get("replaced") or {},
-                    "left": [item.as_dict() for item in left],
+                    "left": [item.as_dict() for item in left], "removed": self._told(EMPTIED).get("removed") or [],
                     "nodes": [node.as_dict() for node in view.nodes]}
             name = f"{start['playbook']}-{view.swarm.id}-{begun.strftime('%Y%m%dT%H%M%SZ')}.json"
             path = controller_dir.keep_report(self._wanted.controller_dir, name, json.dumps(data, indent=1) + "\n")
