@@ -98,15 +98,25 @@ class ActionModule(ActionBase):
             "notes": [item.as_dict() for item in found.notes],
             "daemon": [item.host for item in daemon] if acts else [],
             "reboot": [item.host for item in reboot] if acts else [],
-            "managers": [item.host for item in chosen if item.manager],
-            "workers": [item.host for item in chosen if not item.manager],
             "restart": {item.host: item.may_restart for item in chosen},
-            "look": [host for host in self._groups()[inventory.MANAGERS] if facts[host].answered]
-            + [item.host for item in chosen if item.host not in self._groups()[inventory.MANAGERS]],
-            "tried": tried, "held": bool(acts or before.get("held")),
+            "phases": {rung: self._phases([item for item in those if item in chosen], here, facts)
+                       for rung, those in ((heal.DAEMON, daemon), (heal.REBOOT, reboot))},
+            "giver": [here] if acts or before.get("giver") else [],
+            "tried": tried,
             "began": before["began"] if before else [item.as_dict() for item in found.sick],
             "would": self._would(found, view, facts) if self._task.check_mode and not before else {},
         }
+
+    def _phases(self, those, here, facts):
+        """The hosts of each play of one rung; nobody where there is nothing to do."""
+        if not those:
+            return {name: [] for name in ("workers", "managers", "look", "judge", "await")}
+        managers = self._groups()[inventory.MANAGERS]
+        return {"workers": [item.host for item in those if not item.manager],
+                "managers": [item.host for item in those if item.manager],
+                "await": [here], "judge": ["localhost"],
+                "look": [host for host in managers if facts[host].answered]
+                + [item.host for item in those if item.host not in managers]}
 
     def _acts(self, found, view, facts):
         """Whether there is anything that this run can do."""
@@ -145,15 +155,14 @@ class ActionModule(ActionBase):
         judged = self._told(JUDGED)
         nodes = {item["host"]: item for item in judged["sick"]}
         good = []
-        for host in [*judged["workers"], *judged["managers"]]:
+        for host in judged["restart"]:
             result = self._of(host, DAEMON)
             if returning.came_back(result):
                 good.append(host)
             else:
                 _say(f"{host}: {_words(result)}")
         return {"await": [{"host": host, "node_id": nodes[host]["node_id"], "manager": nodes[host]["manager"]}
-                          for host in good if nodes[host]["node_id"]],
-                "waits": [judged["actor"]] if good else []}
+                          for host in good if nodes[host]["node_id"]]}
 
     # -- becoming a new node
 
@@ -161,7 +170,7 @@ class ActionModule(ActionBase):
         """Who becomes a new node, and who takes whose place; refused before anything of it is changed."""
         start, facts = self._told(START), self._facts()
         view = self._view(facts)
-        nothing = {"note": [], "clean": [], "would": {}, "actor": "", "begin": [], "any": False}
+        nothing = {"note": [], "clean": [], "would": {}, "begin": [], "any": False, "controller": [], "look": []}
         if start["playbook"] == "heal":
             judged = self._told(JUDGED)
             if self._task.check_mode or not judged["actor"]:
@@ -197,7 +206,7 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return {**nothing, "would": would}
         return {
-            "any": True, "would": {}, "actor": here, "begin": [here], "swarm_id": view.swarm.id,
+            "any": True, "controller": ["localhost"], "would": {}, "actor": here, "begin": [here], "swarm_id": view.swarm.id,
             "note": [one.host for one in work.rejoins],
             "clean": [one.host for one in work.rejoins if not one.leave and not one.joined],
             "rejoins": {one.host: {**asdict(one), "node_ids": list(one.node_ids), "labels": dict(one.labels)}
@@ -206,6 +215,7 @@ class ActionModule(ActionBase):
                          if node.reachable and node.manager_addr and node.host not in hosts],
             "replaced": dict(work.replaced), "allow": sorted(inventory.COUNTING | self._wanted.allowed),
             "force": self._wanted.force, "hosts": hosts,
+            "look": self._hosts() if start["playbook"] == "heal" else [*self._groups()[inventory.MANAGERS], *hosts],
         }
 
     def _work(self, view, facts, hosts, here):

@@ -12,7 +12,7 @@ can bear it, is decided in core/heal.py.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -97,7 +97,7 @@ def _listens(address: str) -> bool:
 
 
 def clean(
-    engine: Engine, swarm_id: str, leave: bool, known_nodes: Collection[str], timeout: float, check: bool,
+    engine: Engine, swarm_id: str, leave: bool, known_nodes: Sequence[str], timeout: float, check: bool,
     path: str = PATH,
 ) -> dict[str, Any]:
     """Make this host a member of no swarm, once. Docker runs afterwards.
@@ -129,7 +129,7 @@ def clean(
 
 
 def _put_aside(
-    engine: Engine, here: forcing.Here, entry: Entry, known_nodes: Collection[str], timeout: float, path: str
+    engine: Engine, here: forcing.Here, entry: Entry, known_nodes: Sequence[str], timeout: float, path: str
 ) -> Entry:
     """Stop Docker, move the state aside, start Docker without it.
 
@@ -155,7 +155,7 @@ def _put_aside(
     return write(replace(entry, step=CLEANED, aside=moved), path)
 
 
-def _put_back(docker: reinit.HostDaemon, entry: Entry, known_nodes: Collection[str], path: str) -> str:
+def _put_back(docker: reinit.HostDaemon, entry: Entry, known_nodes: Sequence[str], path: str) -> str:
     """Have the state where it was; what came of it, one sentence.
 
     As long as the swarm lists the node, nothing has happened then, and the journal is forgotten.
