@@ -133,10 +133,10 @@ class Running:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
-    def wait(self) -> Run:
+    def wait(self, *, seconds: float = LIMIT) -> Run:
         """Wait until it has ended. Fails the test if it hangs."""
         try:
-            status = self._process.wait(LIMIT)
+            status = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"{self._command} hangs:\n{self.output}") from None
