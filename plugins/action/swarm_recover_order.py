@@ -26,6 +26,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     returning,
     verdict,
 )
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Node
 from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, controller, controller_dir
 
@@ -152,7 +153,7 @@ class ActionModule(ActionBase):
         for host, result in self._by_host(BACK).items():
             if not returning.came_back(result):
                 _say(f"warning: {host}: {controller.why(str(result.get('msg') or 'no answer'))}.")
-        controller.refuse([*found.refusals, *recover.alive(found)])
+        controller.refuse([*found.refusals, *recover.alive(found)], self._done())
         return {"what": recover.RECOVER, "evidence": [name for name, item in facts.items() if item.answered],
                 "managers": {voter.name: voter.address for voter in found.lost if voter.address}}
 
@@ -162,19 +163,24 @@ class ActionModule(ActionBase):
         if brought["what"] != recover.RECOVER:
             return {"survey": []}
         found = self._loss(facts)
-        controller.refuse(recover.evidence(found, self._by_host(EVIDENCE)))
+        controller.refuse(recover.evidence(found, self._by_host(EVIDENCE)), self._done())
         missing = recover.confirm(found, start["confirm"], start["lost"])
         locked = [name for name in found.survivors if not self._wanted().controller_dir
                   and facts[name].membership.state == "locked"]
-        if locked:
-            raise AnsibleActionFail(f"Refused, and nothing was changed. {', '.join(locked)}: locked, and "
-                                    "swarm_controller_dir is not set, so that no key is known. Set it.")
+        controller.refuse([Finding("recover_no_keys", "critical", f"{name} is locked, and swarm_controller_dir is not "
+                                   "set, so that no key is known.", "Set it.", name) for name in locked], self._done())
         if self._task.check_mode:
             for item in missing:
                 _say(f"to be confirmed: {item.sentence()}")
         else:
-            controller.refuse(missing)
+            controller.refuse(missing, self._done())
         return {"survey": list(found.survivors)}
+
+    def _done(self):
+        """What was changed to bring the quorum back, for a person; empty: nothing."""
+        todo = self._told(JUDGED).get("todo") or {}
+        changed = [name for name, result in self._by_host(BACK).items() if result.get("changed")]
+        return ", ".join(f"{name}: {todo.get(name) or 'Docker is started'}" for name in changed)
 
     def _choose(self, args):
         """The survivor that is taken; or why none is, and whose Docker is started again."""

@@ -153,14 +153,17 @@ def why(message: str) -> str:
     return ssh + said if ssh else last.removeprefix("Task failed: ") or "no reason was given"
 
 
-def refuse(findings: Iterable[Finding]) -> None:
+def refuse(findings: Iterable[Finding], done: str = "") -> None:
     """End the run with all refusals at once, the gravest first. Returns when there is none.
 
+    :param done: what this run has changed already, for a person; empty: nothing.
     :raises AnsibleActionFail: with one sentence each.
     """
     lines = [item.sentence() for item in by_weight(findings)]
     if lines:
-        raise AnsibleActionFail("Refused, and nothing was changed. " + " | ".join(lines))
+        changed = f"Refused. Before that: {done}; nothing else was changed. " if done else (
+            "Refused, and nothing was changed. ")
+        raise AnsibleActionFail(changed + " | ".join(lines))
 
 
 def owner() -> str:

@@ -142,6 +142,18 @@ def test_a_word_is_needed_and_check_mode_shows_it(controller: Controller) -> Non
     assert "-e swarm_recover_confirm=swarm1" in "\n".join(controller.said)
 
 
+def test_a_refusal_says_what_was_brought_back_before_it(controller: Controller) -> None:
+    controller.see("m3", {}, "no_answer", engine={"installed": True, "answers": False})
+    controller("preflight")
+    controller("judge")
+    controller("wait")
+    controller("judge")
+    controller.put("m3", "back", {"changed": True, "state": "active"})
+    controller("brought")
+    with pytest.raises(AnsibleActionFail, match=r"Before that: m3: Docker is started; nothing else was changed\. Swarm"):
+        controller("confirm")
+
+
 def test_who_is_heard_refuses(controller: Controller) -> None:
     controller.until_lost(**CONFIRMED)
     controller.put("w1", "evidence", {"listening": ["m1"], "connected": []})
