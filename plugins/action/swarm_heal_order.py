@@ -206,7 +206,8 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return {**nothing, "would": would}
         return {
-            "any": True, "controller": ["localhost"], "would": {}, "actor": here, "begin": [here], "swarm_id": view.swarm.id,
+            "any": True, "controller": ["localhost"], "would": {}, "actor": here, "begin": [here],
+            "swarm_id": view.swarm.id,
             "note": [one.host for one in work.rejoins],
             "clean": [one.host for one in work.rejoins if not one.leave and not one.joined],
             "rejoins": {one.host: {**asdict(one), "node_ids": list(one.node_ids), "labels": dict(one.labels)}
