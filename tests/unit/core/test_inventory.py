@@ -290,7 +290,7 @@ def test_a_host_variable_that_cannot_be_read(own: dict[str, Any], says: str) -> 
 def test_a_spare_is_a_worker_with_a_zone_and_a_static_address() -> None:
     with pytest.raises(BadValue, match="m1: swarm_spare_manager is true, and m1 is in swarm_managers"):
         read({MANAGERS: ["m1"]}, {"m1": {"swarm_spare_manager": True}})
-    groups = {MANAGERS: ["m1"], WORKERS: ["w1"]}
+    groups: dict[str, Sequence[str]] = {MANAGERS: ["m1"], WORKERS: ["w1"]}
     wanted = read(groups, {"w1": {"swarm_spare_manager": True}}, swarm_allow_single_manager=True)
     left = inventory.refused(inventory.examine(groups, wanted), wanted.allowed)
     assert [(item.id, item.host) for item in left] == [("manager_without_zone", "w1")]

@@ -72,8 +72,9 @@ def test_who_stands_in_is_drained_while_others_work() -> None:
         "w1": ("worker", "active"), "s1": ("manager", "drain"), "s2": ("worker", "active")}  # fmt: skip
     assert spares.listed(now) == spares.listed(wanted_of("abc", "ab"))
     alone = spares.standing_in(wanted_of("abc", "a", workers=0), ["s1"])
-    assert alone.node("s1") is not None
-    assert (alone.node("s1").role, alone.node("s1").availability) == ("manager", "active")
+    spare = alone.node("s1")
+    assert spare is not None
+    assert (spare.role, spare.availability) == ("manager", "active")
 
 
 @given(st.text("abc", min_size=1, max_size=7), st.text("abcd", max_size=6), st.data())
