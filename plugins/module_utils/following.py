@@ -52,6 +52,10 @@ class Request:
     """(node ID, raft address) of the swarm's managers."""
     keep: bool = True
     """False: the host becomes a new node in any case."""
+    restart: bool = False
+    """A worker is to become a manager. Its engine is started anew: one that has run since it joined asks the manager
+    through which it joined for the raft, also where that is dead, and an autolocked one is locked after that [26.1].
+    """
     containers: tuple[str, ...] = ()
     """IDs of the task containers that ran here before."""
     unlock_keys: tuple[str, ...] = field(default=(), repr=False)
@@ -123,7 +127,7 @@ def _look(engine: Engine, request: Request) -> _Here:
     # What the engine follows now is truer than the file, which it writes a moment later.
     known = own.remote_managers or tuple(statedir.known_managers(root_dir))
     way = follow.way(own, certificate, statedir.holds_raft_log(root_dir), known, request.swarm_id, request.node_ids,
-                     request.managers, datetime.now(timezone.utc), request.keep)
+                     request.managers, datetime.now(timezone.utc), request.keep, request.restart)
     return _Here(root_dir, ran, own, way)
 
 

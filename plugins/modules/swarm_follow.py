@@ -60,6 +60,13 @@ options:
     description: Whether a node may come back as the node that it was. With V(false) the host becomes a new one.
     type: bool
     default: true
+  restart:
+    description:
+      - Whether Docker is started anew on a worker that came back by itself. A worker that is to become a manager needs
+        that. Its engine would ask the manager through which it joined once, which may be dead; with autolock it is
+        locked after that.
+    type: bool
+    default: false
   containers:
     description: The IDs of the task containers that ran on the host before, to tell how many of them run on.
     type: list
@@ -131,6 +138,7 @@ def main() -> None:
             "node_ids": {"type": "list", "elements": "str", "default": []},
             "managers": {"type": "list", "elements": "list", "default": []},
             "keep": {"type": "bool", "default": True},
+            "restart": {"type": "bool", "default": False},
             "containers": {"type": "list", "elements": "str", "default": []},
             # The action plugin works on the controller; the module never sees its folders.
             "keys_in": {"type": "str", "no_log": False},
@@ -142,7 +150,7 @@ def main() -> None:
     params = module.params
     request = following.Request(
         params["swarm_id"], tuple(params["node_ids"]),
-        tuple((str(node), str(address)) for node, address in params["managers"]), params["keep"],
+        tuple((str(node), str(address)) for node, address in params["managers"]), params["keep"], params["restart"],
         tuple(params["containers"]), tuple(params["unlock_keys"]), params["timeout"])
     try:
         result = following.follow_swarm(Engine.of_params(params), request, module.check_mode)

@@ -35,6 +35,7 @@ def way(
     managers: Sequence[tuple[str, str]],
     now: datetime,
     keep: bool = True,
+    restart: bool = False,
 ) -> str:
     """One of the words above.
 
@@ -45,6 +46,7 @@ def way(
     :param node_ids: the nodes that the swarm lists, and that may come back as they are.
     :param managers: (node ID, raft address) of the swarm's managers now.
     :param keep: False: it is cleaned in any case.
+    :param restart: a worker that came back by itself is told all the same, so that its engine is started anew.
     """
     if certificate is None and not raft_log and membership.state in ("", "inactive"):
         return NONE
@@ -54,6 +56,7 @@ def way(
     if swarm != swarm_id or node not in node_ids or ends <= now:
         return CLEANED
     addresses = {address for _node, address in known_managers}
-    if not is_manager and not raft_log and membership.state == "active" and addresses & {one[1] for one in managers}:
+    runs = membership.state == "active" and not restart
+    if not is_manager and not raft_log and runs and addresses & {one[1] for one in managers}:
         return RECONNECTED
     return POINTED

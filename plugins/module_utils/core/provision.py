@@ -62,6 +62,8 @@ class Decision:
     steps: tuple[Step, ...] = ()
     """The whole plan as an operator reads it."""
     engines: tuple[str, ...] = ()
+    stand_ins: tuple[str, ...] = ()
+    """Spares that become managers in this run."""
     init: Join | None = None
     joins: tuple[Join, ...] = ()
     orders: tuple[Order, ...] = ()
@@ -209,8 +211,16 @@ def decide(
                          f"{', '.join(new)} could stand in for lost managers, and {'is' if len(new) == 1 else 'are'} "
                          f"not promoted: {decision.refusals[0].fact}", "Keep other workers that fit.")]
         decision = planned(chosen)
-    return decision if decision.refusals else replace(
-        decision, notes=(*decision.notes, *notes, *_standing_in(wanted, chosen, serving, decision)))
+    if decision.refusals:
+        return decision
+    fresh = [step for step in decision.steps if step.kind == "promote" and step.host in chosen]
+    # An engine that has run since it joined asks the manager that it joined through, which may be one of the lost.
+    restarts = [Step("restart", step.host, step.node_id, "Docker, so that it asks a living manager for the raft")
+                for step in fresh]
+    at = next((index for index, step in enumerate(decision.steps) if step.kind in ("update", "promote")), 0)
+    return replace(decision, notes=(*decision.notes, *notes, *_standing_in(wanted, chosen, serving, decision)),
+                   steps=(*decision.steps[:at], *restarts, *decision.steps[at:]),
+                   stand_ins=tuple(step.host for step in fresh))
 
 
 def _spares(
@@ -375,7 +385,7 @@ def _decide(
                                 if kept_key_digest else "keep the swarm's unlock key")
     steps.extend(Step("settings", "", "", text) for text in changed_settings)
     return Decision(
-        (), tuple(notes), tuple(unsettled), tuple(steps), tuple(engines), init, tuple(joins), tuple(orders),
+        (), tuple(notes), tuple(unsettled), tuple(steps), tuple(engines), (), init, tuple(joins), tuple(orders),
         tuple(removals), tuple(leaves),
         dict(wanted.settings) if changed_settings else {}, actor, closer if needs_closer else "", hands_over,
         _remote_addrs(nodes, init), tuple(node.id for node in nodes),

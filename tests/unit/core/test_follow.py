@@ -26,6 +26,11 @@ def way(state: str, certificate: Any, raft_log: bool = False, known: Any = KNOWN
     return follow.way(Membership(state), certificate, raft_log, known, "s1", now=NOW, **given)
 
 
+def test_a_worker_that_is_to_be_a_manager_is_started_anew() -> None:
+    assert way("active", WORKER, restart=True) == "pointed"
+    assert way("inactive", None, known=[], restart=True) == "none"
+
+
 @pytest.mark.parametrize(
     ("state", "certificate", "raft_log", "known", "expected"),
     [
