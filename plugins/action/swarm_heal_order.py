@@ -157,8 +157,10 @@ class ActionModule(ActionBase):
         good = []
         for host in judged["restart"]:
             result = self._of(host, DAEMON)
-            if returning.came_back(result):
-                good.append(host)
+            if returning.came_back(result) and result.get("state") not in ("error", "inactive"):
+                good.append(host)  # Docker itself says of the others that they take no part: they are not waited for
+            elif returning.came_back(result):
+                _say(f"{host}: Docker was started anew, and calls this node {result['state']}.")
             else:
                 _say(f"{host}: {_words(result)}")
         return {"await": [{"host": host, "node_id": nodes[host]["node_id"], "manager": nodes[host]["manager"]}

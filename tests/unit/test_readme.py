@@ -25,6 +25,7 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     coerce,
+    heal,
     inventory,
     member,
     plan,
@@ -47,6 +48,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
     Node,
     Service,
     Swarm,
+    View,
 )
 from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir, systemd
 
@@ -344,6 +346,7 @@ def test_every_allowance_stands_beside_a_refusal() -> None:
             "The hosts and the swarm, before anything is changed",
             "The schedule of backups, before it is written",
             "A restore, before anything is changed",
+            "A rejoin, before the host is touched",
         )
         for cell in tables(heading)
     }
@@ -518,6 +521,28 @@ def test_what_a_recovery_is_refused_for() -> None:
     rows = [row(finding) for finding in recovery_findings()]
     assert {cells[0].strip("`") for cells in rows} == ids_in(CORE / "recover.py", {"critical"})
     assert sorted(tables("A recovery, before anybody is given up")) == sorted(rows), markdown(sorted(rows))
+
+
+def rejoin_findings() -> list[Finding]:
+    """Everything that a rejoin is refused for, beside what holds the planner back."""
+    four = [voter(f"m{number}", leader=number == 1) for number in range(1, 5)]
+    lame = View(Swarm("swarm-1"), (*four, voter("m5", reachability="unreachable", state="down")))
+    facts = {
+        name: HostFacts(name, name, membership=Membership("active", f"node-{name}", control=True),
+                        addresses=(Address(str(values["ansible_host"])),))
+        for name, values in HOSTS.items()
+    }  # fmt: skip
+    wanted = World().wanted()
+    alone = View(Swarm("swarm-1"), (voter("m1", leader=True),))
+    works = [heal.work(wanted, alone, facts, ["m1"], {}, (), ""),
+             heal.work(wanted, lame, facts, ["m2"], {}, (), "node-m1")]  # fmt: skip
+    return [finding for work in works for finding in work.refusals]
+
+
+def test_what_a_rejoin_is_refused_for() -> None:
+    rows = [row(finding) for finding in rejoin_findings()]
+    assert {cells[0].strip("`") for cells in rows} == ids_in(CORE / "heal.py", {"critical"})
+    assert sorted(tables("A rejoin, before the host is touched")) == sorted(rows), markdown(sorted(rows))
 
 
 # -- what a run leaves undone, and what is refused at the moment of acting ---------------------------------------------

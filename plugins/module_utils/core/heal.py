@@ -229,7 +229,7 @@ def _look_at(want: WantedNode, item: HostFacts, entry: Node | None, view: View, 
                            "ansible-playbook quorum.swarm.provision makes it one.", host)
         if _works(entry) and item.problem == "no_sdk":
             return None
-        return sick(f"{host} is {listed}, and has nothing of the swarm on its disk", REJOIN)
+        return sick(f"{host} is {listed}, and has nothing of the swarm on its disk that can be read", REJOIN)
     if own != node_id or entry is None:
         return sick(f"{host} is node {own}, which the swarm does not list", REJOIN)
     ends = health.parse_time(item.certificate_expires)
@@ -372,9 +372,10 @@ def work(
         want, node = wanted.node(spare), matched[spare]
         orders.append(Order(spare, "worker", want.availability if want else "active", _as_is(node), node.id))
     out = plan.whole(view.nodes, [], removals, here)
-    refusals += [_refused(item) for item in out.held]
-    if not out.held:
-        refusals += [one for item in rejoins for one in _last_or_paused(item, view)]
+    first = [one for item in rejoins for one in _last_or_paused(item, view)]
+    # What the planner does not do cannot be allowed either.
+    refusals += first if not out.held or any(one.id == "last_manager" for one in first) else [
+        _refused(item) for item in out.held]
     state = view.nodes
     for step in out.steps:
         state = plan.apply(state, step)

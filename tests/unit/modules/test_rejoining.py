@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What swarm_rejoin does on its host: a state that a real engine left, an engine that is scripted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.quorum.swarm.plugins.module_utils import journal, rejoin_journal, rejoining, statedir
+from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refused
+
+from tests.unit.archives import capture
+from tests.unit.kept_archives import LOCKED
+from tests.unit.modules.restoring import Machine, lay, settle_in, tree
+from tests.unit.modules.scripted import Script
+
+
+class Host:
+    """A host whose node takes no part, though its state lies there."""
+
+    def __init__(self, machine: Machine, folder: Path) -> None:
+        self.machine = machine
+        self.path = str(folder / "own" / "rejoin.json")
+        statedir.remove(str(machine.swarm))
+        lay(machine.swarm, machine.archived)
+        self.before = dict(machine.archived)
+        self.ids = machine.state.certificate
+        self.entry = rejoin_journal.Entry(self.ids.swarm, [self.ids.node], "manager", "drain", {"mine": "yes"})
+
+    def note(self, managers: tuple[str, ...] = (), **changes: Any) -> dict[str, Any]:
+        entry = replace(self.entry, **changes) if changes else self.entry
+        return rejoining.note(self.machine.engine, entry, managers, False, self.path)
+
+    def clean(self, known: tuple[str, ...] = (), check: bool = False) -> dict[str, Any]:
+        return rejoining.clean(self.machine.engine, self.ids.swarm, False, known, 1.0, check, self.path)
+
+    @property
+    def journal(self) -> rejoin_journal.Entry | None:
+        return rejoin_journal.last(self.path)
+
+
+@pytest.fixture
+def make(script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Host]:
+    def make() -> Host:
+        one = capture(LOCKED)
+        machine = Machine(tmp_path, script, one.files, one.unlock_key)
+        settle_in(monkeypatch, tmp_path, machine)
+        monkeypatch.setattr(rejoining, "ANSWER", 0.2)
+        return Host(machine, tmp_path)
+
+    return make
+
+
+def test_the_state_is_moved_aside_whole_and_once(make: Callable[[], Host]) -> None:
+    here = make()
+    assert here.note()["changed"]
+    assert not here.note(availability="active")["changed"], "what was noted first counts"
+    done = here.clean()
+    assert (done["changed"], done["way"]) == (True, "moved")
+    assert tree(done["aside"]) == here.before
+    assert here.machine.calls == ["stop", "start"]
+    assert here.journal is not None
+    assert (here.journal.step, here.journal.availability) == ("cleaned", "drain")
+    assert not here.clean()["changed"]
+    assert here.machine.calls == ["stop", "start"]
+    assert rejoining.finish(here.ids.swarm, False, here.path)["changed"]
+    assert not rejoining.finish(here.ids.swarm, False, here.path)["changed"]
+    assert rejoin_journal.pending(here.path) == {}
+
+
+def test_where_docker_does_not_start_without_it_either_it_is_put_back(make: Callable[[], Host]) -> None:
+    here = make()
+    here.note()
+    here.machine.trouble["start"] = "no space left on device"
+    with pytest.raises(Refused, match=r"not even without its state of the swarm: no space left .* was put back"):
+        here.clean(known=(here.ids.node,))
+    assert tree(here.machine.swarm) == here.before
+    assert here.journal is None, "the swarm lists it still: nothing has happened"
+    here.note()
+    with pytest.raises(Refused):
+        here.clean(known=("another",))
+    assert here.journal is not None
+    assert (here.journal.step, here.journal.aside) == ("noted", ""), "its entry is gone: the next run goes on"
+
+
+def test_broken_off_after_the_move_the_next_run_starts_docker(make: Callable[[], Host]) -> None:
+    here = make()
+    here.note()
+    aside = journal.place_aside("rejoin")
+    assert here.journal is not None
+    rejoin_journal.write(replace(here.journal, aside=aside), here.path)
+    here.machine.stop()
+    statedir.move(str(here.machine.swarm), aside)
+    assert here.clean()["aside"] == aside
+    assert tree(aside) == here.before
+    assert here.machine.running
+
+
+def test_nothing_is_begun_where_it_could_not_end(make: Callable[[], Host]) -> None:
+    here = make()
+    with pytest.raises(Refused, match=r"No manager answers from this host: TCP to 127.0.0.1:1 fails"):
+        here.note(("127.0.0.1:1",))
+    with pytest.raises(Refused, match="foreign: the state on this host is of swarm"):
+        here.note(swarm_id="another")
+    with pytest.raises(Refused, match="no rejoin was begun"):
+        here.clean()
+    assert (here.journal, here.machine.calls, tree(here.machine.swarm)) == (None, [], here.before)
+
+
+def test_a_manager_that_works_is_not_emptied(make: Callable[[], Host], monkeypatch: pytest.MonkeyPatch) -> None:
+    here = make()
+    here.note()
+    monkeypatch.setattr(rejoining, "takes_part", lambda *_args: True)
+    with pytest.raises(Refused, match="this is a manager that works"):
+        here.clean()
+    assert tree(here.machine.swarm) == here.before
+
+
+def test_a_host_that_is_another_node_by_now_is_left_alone(make: Callable[[], Host]) -> None:
+    here = make()
+    here.note(node_ids=["older"])
+    with pytest.raises(Refused, match="none of those that it is to give up"):
+        here.clean()
+    assert tree(here.machine.swarm) == here.before
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"swarm_id": "s", "step": "somewhere"}', '{"swarm_id": "s", "labels": 1}']
+)
+def test_a_journal_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "rejoin.json"
+    path.write_text(text)
+    with pytest.raises(journal.Unreadable, match="Look at it, and move it away"):
+        rejoin_journal.last(str(path))
+    assert rejoin_journal.pending(str(path)) == {}
