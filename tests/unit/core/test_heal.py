@@ -94,7 +94,7 @@ def facts(managers: int = 3, **words: str) -> dict[str, HostFacts]:
 
 
 def found(entry: str, word: str, name: str = "m3", reboot: bool = False) -> heal.Found:
-    return heal.find(wanted(), view(**{name: entry}), facts(**{name: word}), NOW, reboot)
+    return heal.find(wanted(), view(3, **{name: entry}), facts(3, **{name: word}), NOW, reboot)
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,13 @@ class Host:
     def clean(self, known: tuple[str, ...] = (), check: bool = False) -> dict[str, Any]:
         return rejoining.clean(self.machine.engine, self.ids.swarm, False, known, 1.0, check, self.path)
 
-    @property
     def journal(self) -> rejoin_journal.Entry | None:
         return rejoin_journal.last(self.path)
+
+    def noted(self) -> rejoin_journal.Entry:
+        entry = self.journal()
+        assert entry is not None
+        return entry
 
 
 @pytest.fixture
@@ -64,8 +68,7 @@ def test_the_state_is_moved_aside_whole_and_once(make: Callable[[], Host]) -> No
     assert (done["changed"], done["way"]) == (True, "moved")
     assert tree(done["aside"]) == here.before
     assert here.machine.calls == ["stop", "start"]
-    assert here.journal is not None
-    assert (here.journal.step, here.journal.availability) == ("cleaned", "drain")
+    assert (here.noted().step, here.noted().availability) == ("cleaned", "drain")
     assert not here.clean()["changed"]
     assert here.machine.calls == ["stop", "start"]
     assert rejoining.finish(here.ids.swarm, False, here.path)["changed"]
@@ -80,20 +83,18 @@ def test_where_docker_does_not_start_without_it_either_it_is_put_back(make: Call
     with pytest.raises(Refused, match=r"not even without its state of the swarm: no space left .* was put back"):
         here.clean(known=(here.ids.node,))
     assert tree(here.machine.swarm) == here.before
-    assert here.journal is None, "the swarm lists it still: nothing has happened"
+    assert here.journal() is None, "the swarm lists it still: nothing has happened"
     here.note()
     with pytest.raises(Refused):
         here.clean(known=("another",))
-    assert here.journal is not None
-    assert (here.journal.step, here.journal.aside) == ("noted", ""), "its entry is gone: the next run goes on"
+    assert (here.noted().step, here.noted().aside) == ("noted", ""), "its entry is gone: the next run goes on"
 
 
 def test_broken_off_after_the_move_the_next_run_starts_docker(make: Callable[[], Host]) -> None:
     here = make()
     here.note()
     aside = journal.place_aside("rejoin")
-    assert here.journal is not None
-    rejoin_journal.write(replace(here.journal, aside=aside), here.path)
+    rejoin_journal.write(replace(here.noted(), aside=aside), here.path)
     here.machine.stop()
     statedir.move(str(here.machine.swarm), aside)
     assert here.clean()["aside"] == aside
@@ -109,7 +110,7 @@ def test_nothing_is_begun_where_it_could_not_end(make: Callable[[], Host]) -> No
         here.note(swarm_id="another")
     with pytest.raises(Refused, match="no rejoin was begun"):
         here.clean()
-    assert (here.journal, here.machine.calls, tree(here.machine.swarm)) == (None, [], here.before)
+    assert (here.journal(), here.machine.calls, tree(here.machine.swarm)) == (None, [], here.before)
 
 
 def test_a_manager_that_works_is_not_emptied(make: Callable[[], Host], monkeypatch: pytest.MonkeyPatch) -> None:
