@@ -218,7 +218,8 @@ class ActionModule(ActionBase):
                          if node.reachable and node.manager_addr and node.host not in hosts],
             "replaced": dict(work.replaced), "allow": sorted(inventory.COUNTING | self._wanted.allowed),
             "force": self._wanted.force, "hosts": hosts,
-            "look": self._hosts() if start["playbook"] == "heal" else [*self._groups()[inventory.MANAGERS], *hosts],
+            "look": self._hosts() if start["playbook"] == "heal" else list(
+                dict.fromkeys([*self._groups()[inventory.MANAGERS], *hosts])),
         }
 
     def _work(self, view, facts, hosts, here):
