@@ -226,12 +226,12 @@ class ActionModule(ActionBase):
         """All that changes the members, for these hosts."""
         node_id = facts[here].membership.node_id if here else ""
         if self._told(START)["playbook"] == "rejoin":
-            return heal.work(self._wanted, view, facts, hosts, {}, (), node_id)
+            return heal.work(self._wanted, view, facts, hosts, {}, node_id)
         found = heal.find(self._wanted, view, facts, self._now(), False, self._told(JUDGED).get("tried"))
         failed = [item for item in found.sick if item.manager and item.host not in hosts
                   and (not item.rungs or heal.REPLACE in item.rungs or item.host in self._failed())]
-        replaced = heal.replacements(self._wanted, view, failed, [item.host for item in found.sick], facts)
-        return heal.work(self._wanted, view, facts, hosts, replaced, found.surplus, node_id)
+        replaced = heal.replacements(self._wanted, view, failed, [item.host for item in found.sick], facts, hosts)
+        return heal.work(self._wanted, view, facts, hosts, replaced, node_id)
 
     def _no_rejoin(self, facts, view):
         """Why this host cannot become a new node, one sentence; empty: it can."""

@@ -534,8 +534,8 @@ def rejoin_findings() -> list[Finding]:
     }  # fmt: skip
     wanted = World().wanted()
     alone = View(Swarm("swarm-1"), (voter("m1", leader=True),))
-    works = [heal.work(wanted, alone, facts, ["m1"], {}, (), ""),
-             heal.work(wanted, lame, facts, ["m2"], {}, (), "node-m1")]  # fmt: skip
+    works = [heal.work(wanted, alone, facts, ["m1"], {}, ""),
+             heal.work(wanted, lame, facts, ["m2"], {}, "node-m1")]  # fmt: skip
     return [finding for work in works for finding in work.refusals]
 
 

@@ -16,7 +16,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import health, inventory, plan, quorum, restart
+from ansible_collections.quorum.swarm.plugins.module_utils.core import (
+    health,
+    inventory,
+    plan,
+    quorum,
+    restart,
+    spares,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted, WantedNode
 from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Order, Removal
@@ -158,7 +165,7 @@ def find(
     matched = _matched(wanted, view.nodes, facts)
     sick: list[Sick] = []
     notes: list[Finding] = []
-    standing = [want.host for want in _spares(wanted) if want.host in matched and matched[want.host].reachable]
+    standing = [want.host for want in wanted.spares if want.host in matched and matched[want.host].reachable]
     for want in [*wanted.managers, *wanted.workers]:
         item = facts.get(want.host) or HostFacts.silent(want.host, "it was not asked")
         found = _look_at(want, item, matched.get(want.host), view, now)
@@ -179,10 +186,8 @@ def find(
                       "inventory: it is left alone.", "List it, or list it under swarm_absent to take it out.")
               for node in view.nodes if node.id not in ours and node.host not in names and not _works(node)]
     ill = {item.host for item in sick}
-    whole = all(want.host in matched and matched[want.host].reachable and want.host not in ill
-                for want in wanted.managers)
-    surplus = tuple(want.host for want in _spares(wanted) if want.host in matched and whole and want.host not in ill
-                    and matched[want.host].is_manager)
+    chosen, serving = _stand_ins(wanted, matched, [], ill)
+    surplus = tuple(host for host in serving if host not in chosen)
     return Found(tuple(sick), tuple(notes), surplus)
 
 
@@ -256,32 +261,47 @@ def _spares_one(view: View) -> bool:
 # --- replacing --------------------------------------------------------------------------------------------------------
 
 
-def _spares(wanted: Wanted) -> list[WantedNode]:
-    return [want for want in wanted.workers if getattr(want, "spare", False)]
+def _stand_ins(
+    wanted: Wanted, matched: Mapping[str, Node], coming: Collection[str], ill: Collection[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The spares that shall be managers, by the rule of core/spares.py, and those that are.
+
+    :param coming: hosts that are managers again when this run is through.
+    :param ill: hosts that do not count, because they take no part.
+    """
+    present = [want.host for want in spares.listed(wanted) if want.host in coming or (
+        want.host not in ill and want.host in matched and matched[want.host].reachable)]
+    able = [want.host for want in wanted.spares
+            if want.host in matched and want.host not in ill and _works(matched[want.host])]
+    serving = tuple(host for host in able if matched[host].is_manager)
+    return spares.choose(wanted, present, able, serving), serving
 
 
 def replacements(
-    wanted: Wanted, view: View, lost: Sequence[Sick], busy: Collection[str], facts: Mapping[str, HostFacts]
+    wanted: Wanted, view: View, lost: Sequence[Sick], busy: Collection[str], facts: Mapping[str, HostFacts],
+    coming: Collection[str] = (),
 ) -> dict[str, str]:
     """The spare that takes the place of each lost manager, one of its zone where there is one.
 
-    A manager for which no spare is left is not in it, unless the swarm is safer without its entry: an even number of
-    dead voters is removed where more of the living may be lost afterwards. That reads as an empty name.
+    A manager for which no spare is left is not in it, unless the swarm is safer without its entry: dead voters are
+    removed where more of the living may be lost afterwards. That reads as an empty name.
 
-    :param busy: hosts that are no spare at this moment, because they are sick themselves.
+    :param busy: hosts that take no part themselves.
+    :param coming: hosts that are managers again when this run is through.
     """
     matched = _matched(wanted, view.nodes, facts)
-    free = [want for want in _spares(wanted) if want.host in matched and want.host not in busy
-            and _works(matched[want.host]) and not matched[want.host].is_manager]
+    chosen, serving = _stand_ins(wanted, matched, coming, busy)
+    free = [host for host in chosen if host not in serving]
+    left = list(lost)
     result: dict[str, str] = {}
-    for item in lost:
-        want = wanted.node(item.host)
-        zone = want.zone if want is not None else ""
-        best = sorted(free, key=lambda one: _zone(one, matched) != zone)
-        if best:
-            free.remove(best[0])
-            result[item.host] = best[0].host
-    dead = [item for item in lost if item.host not in result and item.node_id]
+    for spare in free if left else ():
+        zone = _zone(wanted, spare)
+        item = min(left, key=lambda one: _zone(wanted, one.host) != zone)
+        left.remove(item)
+        result[item.host] = spare
+        if not left:
+            break
+    dead = [item for item in left if item.node_id]
     voters = len(view.voters) - sum(1 for item in lost if item.host in result and item.node_id) + len(result)
     reachable = len(view.reachable) + len(result)
     gain = {count: reachable - quorum.majority(voters - count) for count in range(len(dead) + 1) if voters > count}
@@ -290,8 +310,9 @@ def replacements(
     return result
 
 
-def _zone(want: WantedNode, matched: Mapping[str, Node]) -> str:
-    return want.zone or matched[want.host].zone
+def _zone(wanted: Wanted, host: str) -> str:
+    want = wanted.node(host)
+    return want.zone if want is not None else ""
 
 
 # --- becoming a new node ----------------------------------------------------------------------------------------------
@@ -317,8 +338,10 @@ def rejoin(want: WantedNode, view: View, facts: Mapping[str, HostFacts], wanted:
     if node is not None:
         managed = sorted({*want.labels, *(name for name in node.managed_labels if name in node.labels)})
         labels = {**node.labels, **labels, LABEL_HOST: want.host, LABEL_MANAGED: ",".join(managed)}
-    return Rejoin(want.host, olds, want.role, node.availability if node is not None else want.availability, labels,
-                  leave=_leaves(item, view), **where)
+    stands_in = want.spare and node is not None and node.is_manager
+    return Rejoin(want.host, olds, "manager" if stands_in else want.role,
+                  node.availability if node is not None else want.availability, labels, leave=_leaves(item, view),
+                  **where)
 
 
 def _leaves(item: HostFacts, view: View) -> bool:
@@ -335,13 +358,12 @@ def _as_is(node: Node) -> dict[str, str]:
 
 def work(
     wanted: Wanted, view: View, facts: Mapping[str, HostFacts], hosts: Sequence[str], replaced: Mapping[str, str],
-    surplus: Sequence[str], here: str,
+    here: str,
 ) -> Work:
     """All that changes the members: hosts that become new nodes, lost managers, spares that stand in or step back.
 
     :param hosts: those that become new nodes.
     :param replaced: as ``replacements`` returns it.
-    :param surplus: spares that are managers, and need not be.
     :param here: the node ID of the manager from which it is done.
     """
     matched = _matched(wanted, view.nodes, facts)
@@ -364,11 +386,11 @@ def work(
     for spare in filter(None, replaced.values()):
         node = matched[spare]
         orders.append(Order(spare, "manager", "drain" if others else node.availability, _as_is(node), node.id))
-    coming = {one.host for one in rejoins} | {host for host in matched if matched[host].reachable}
-    standing = [want.host for want in _spares(wanted) if want.host in matched and matched[want.host].is_manager
-                and want.host not in {one.host for one in rejoins}]
-    back = surplus or (standing if all(want.host in coming for want in wanted.managers) else ())
-    for spare in back:
+    coming = [one.host for one in rejoins if one.role == "manager"]
+    chosen, serving = _stand_ins(wanted, matched, coming, replaced)
+    for spare in serving:
+        if spare in chosen or spare in coming:
+            continue
         want, node = wanted.node(spare), matched[spare]
         orders.append(Order(spare, "worker", want.availability if want else "active", _as_is(node), node.id))
     out = plan.whole(view.nodes, [], removals, here)

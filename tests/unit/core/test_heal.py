@@ -184,7 +184,9 @@ def replaced(managers: int, spares: tuple[str, ...], *gone: str) -> dict[str, st
         (5, (), ("m5",), {}),
         # Three of five reachable tolerate no loss; three of three tolerate one.
         (5, (), ("m4", "m5"), {"m4": "", "m5": ""}),
-        (5, ("w1",), ("m4", "m5"), {"m4": "w1"}),
+        # One more would be four, which tolerate no more than three.
+        (5, ("w1",), ("m4", "m5"), {"m4": "", "m5": ""}),
+        (5, ("w1", "w2"), ("m4", "m5"), {"m4": "w1", "m5": "w2"}),
     ],
 )
 def test_a_spare_stands_in(managers: int, spares: tuple[str, ...], gone: tuple[str, ...], expected: Any) -> None:
@@ -200,7 +202,7 @@ def test_who_is_stood_in_for_is_not_replaced_again() -> None:
 
 def test_a_spare_steps_back_when_all_managers_are_there() -> None:
     assert heal.find(wanted(), view(w2="standing"), facts(), NOW).surplus == ("w2",)
-    work = heal.work(wanted(), view(w2="standing"), facts(), [], {}, ["w2"], "node-m1")
+    work = heal.work(wanted(), view(w2="standing"), facts(), [], {}, "node-m1")
     assert [(step.kind, step.host) for step in work.steps] == [("demote", "w2"), ("update", "w2")]
 
 
@@ -208,7 +210,7 @@ def test_a_spare_steps_back_when_all_managers_are_there() -> None:
 
 
 def steps(seen: View, told: dict[str, HostFacts], *hosts: str, **given_replaced: str) -> list[tuple[str, str]]:
-    work = heal.work(wanted(), seen, told, hosts, given_replaced, (), "node-m1")
+    work = heal.work(wanted(), seen, told, hosts, given_replaced, "node-m1")
     assert work.refusals == ()
     return [(step.kind, step.host) for step in work.steps]
 
@@ -249,13 +251,13 @@ def test_what_was_noted_counts_and_a_new_node_is_not_emptied_again() -> None:
     seen = replace(view(), nodes=(*view().nodes[:3], node("w1", id="node-new", labels={}), node("w2")))
     one = heal.rejoin(wanted().workers[0], seen, told, wanted())
     assert (one.joined, one.leave) == ("node-new", False)
-    work = heal.work(wanted(), seen, told, ["w1"], {}, (), "node-m1")
+    work = heal.work(wanted(), seen, told, ["w1"], {}, "node-m1")
     assert work.removals == ()
     assert [(step.kind, step.host) for step in work.steps] == [("update", "w1")]
 
 
 def refusals(seen: View, told: dict[str, HostFacts], name: str, **shared: Any) -> list[str]:
-    return [item.id for item in heal.work(wanted(**shared), seen, told, [name], {}, (), "node-m1").refusals]
+    return [item.id for item in heal.work(wanted(**shared), seen, told, [name], {}, "node-m1").refusals]
 
 
 def test_what_could_cost_the_quorum_is_refused() -> None:
@@ -264,7 +266,7 @@ def test_what_could_cost_the_quorum_is_refused() -> None:
     assert refusals(five, told, "m2", managers=5) == ["rejoin_beside_a_loss"]
     assert refusals(five, told, "m2", managers=5, swarm_allow_quorum_pause=True) == []
     alone = replace(view(), nodes=(node("m1"), node("w1"), node("w2")))
-    assert [item.id for item in heal.work(wanted(1), alone, facts(1), ["m1"], {}, (), "").refusals] == ["last_manager"]
+    assert [item.id for item in heal.work(wanted(1), alone, facts(1), ["m1"], {}, "").refusals] == ["last_manager"]
 
 
 @given(st.sampled_from([3, 5]), st.data())
@@ -277,7 +279,7 @@ def test_no_step_costs_the_quorum(managers: int, data: st.DataObject) -> None:
     seen, told = view(managers, **dict.fromkeys(gone, "gone")), facts(managers, **words)
     want = wanted(managers, ("w1", "w2"))
     lost = [item for item in heal.find(want, seen, told, NOW).sick if REPLACE in item.rungs]
-    work = heal.work(want, seen, told, back, heal.replacements(want, seen, lost, gone, told), (), "node-m1")
+    work = heal.work(want, seen, told, back, heal.replacements(want, seen, lost, gone, told, back), "node-m1")
     assert work.refusals == ()
     state = seen.nodes
     for step in work.steps:
