@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils import forcing, membership, services, stopped
+from ansible_collections.quorum.swarm.plugins.module_utils import forcing, host, membership, services, stopped
 from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Membership, Node
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine, EngineError, node_facts, wait_until
@@ -56,7 +56,8 @@ def bring_back(
             raise Refused(f"Nothing was changed: the state on this host is of swarm {here.swarm_id}, not of "
                           f"{swarm_id}.")
         locked = here.ran and here.membership.state == "locked"
-        act = "" if locked else ("restart" if here.ran else "start")
+        # One that runs and does not answer is restarted, too; one that systemd starts again and again counts as such.
+        act = "" if locked else ("start" if host.engine_stopped() else "restart")
         if act == "restart" and (not restart or takes_part(engine, here.membership)):
             act = ""
         if check:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.quorum.swarm.plugins.module_utils import healing, stopped
-from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine
+from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.quorum.swarm.plugins.module_utils.healing import Awaited
 from ansible_collections.quorum.swarm.plugins.module_utils.leasing import Holder
 from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refused
@@ -61,6 +61,13 @@ def test_what_runs_is_restarted_only_where_that_is_allowed(here: Host, script: S
     assert bring_back(script, restart=False) == {"changed": False, "did": [], "state": "active"}
     assert started(systemd) == []
     assert bring_back(script)["did"] == ["restart"]
+
+
+def test_one_that_does_not_answer_is_no_exception(script: Script, systemd: Systemd) -> None:
+    script.say("GET /info", (500, {"message": "no"}))
+    with pytest.raises(EngineError):
+        bring_back(script, restart=False)
+    assert started(systemd) == []
 
 
 def test_a_manager_that_works_is_never_restarted(here: Host, script: Script, systemd: Systemd) -> None:
