@@ -112,6 +112,10 @@ class ActionModule(ActionBase):
             return {**self._judged("", "", "", reading), "again": True, "looks": before.get("looks", 0) + 1}
         found = self._loss(facts)
         controller.refuse(found.refusals)
+        host = recover.forced(facts, found.swarm_id)
+        if host:
+            _say(f"{host} has the swarm for itself since a recovery that was broken off after that. It goes on.")
+            return self._judged(recover.REST, host, found.swarm_id, reading)
         _say(f"lost: {judged.reason} So they said twice, {apart:.0f} s apart.")
         _say(f"  swarm      {found.swarm_id}, {len(found.voters)} managers, a majority is {found.majority}")
         _say(f"  survivors  {', '.join(found.survivors)}")

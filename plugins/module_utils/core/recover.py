@@ -128,6 +128,18 @@ def recovered(facts: Mapping[str, HostFacts], swarm_id: str) -> str:
     return max(found)[1] if found else ""
 
 
+def forced(facts: Mapping[str, HostFacts], swarm_id: str) -> str:
+    """The host on which an earlier run forced this swarm, and was broken off before it removed the given-up's entries;
+    empty: there is none.
+
+    It has the raft's own majority, and lists nodes. Entries that are wanted as managers count as dead voters, and would
+    make it pass for a swarm that lost its quorum.
+    """
+    host = recovered(facts, swarm_id)
+    raft = [node for node in facts[host].nodes if node.voter] if host else []
+    return host if quorum.has_quorum(len(raft), sum(node.reachable for node in raft)) else ""
+
+
 # -- what is left of it ----------------------------------------------------------------------------------------------
 
 
@@ -370,8 +382,15 @@ def choose(found: Loss, candidates: Iterable[Candidate], asked: str = "") -> Cho
             "recover_survivor_damaged", "critical",
             f"The survivor that knows most is damaged, and is not taken silently: {best.line()}.{instead}",
             "Say which one is taken: " + command(found, (whole or best).host)))
-    notes += [Finding("recover_survivor_unusable", "warning", one.line() + ".", "", one.host)
-              for one in ranked if one.error]
+    broken = [one for one in ranked if one.error]
+    if broken and not asked:
+        # Nobody knows how far their logs went.
+        refusals.append(Finding(
+            "recover_survivor_unusable", "critical",
+            f"{'; '.join(one.line() for one in broken)}. What was known there alone would be lost without a word. The "
+            f"best of the others is {best.line()}.", "Say which one is taken: " + command(found, best.host)))
+    elif broken:
+        notes += [Finding("recover_survivor_unusable", "warning", one.line() + ".", "", one.host) for one in broken]
     refusals += _members(found, best)
     return Choice(best.host, tuple(ranked), tuple(refusals), tuple(notes))
 

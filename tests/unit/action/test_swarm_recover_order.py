@@ -129,6 +129,22 @@ def test_nothing_is_done_on_a_swarm_with_its_quorum(controller: Controller) -> N
     assert "nothing to recover" in controller.said[-1]
 
 
+def test_a_run_that_was_broken_off_before_it_removed_the_entries_goes_on(controller: Controller) -> None:
+    listed = [{**node, "state": "ready" if node["id"] == "node-m3" else "down",
+               "reachability": "reachable" if node["id"] == "node-m3" else ""} for node in NODES]  # fmt: skip
+    entry = {"what": "recover", "swarm_id": "swarm1", "node_id": "node-m3", "step": "finished"}
+    own = {"state": "active", "node_id": "node-m3", "control": True, "error": "", "remote_managers": KNOWN}
+    controller.see("m3", own, "", swarm={"id": "swarm1"}, nodes=listed, state={"reinit": entry})
+    controller("preflight", **CONFIRMED)
+    assert controller("judge")["again"] is True
+    controller("wait")
+    judged = controller("judge")
+    assert (judged["what"], judged["host"]) == ("rest", "m3")
+    members = controller("members")
+    assert [item["node_id"] for item in members["ghosts"]] == ["node-m1", "node-m2"]
+    assert (members["remover"], members["fence"], members["given_up"]) == (["m3"], ["m3"], ["m1", "m2"])
+
+
 def test_a_word_is_needed_and_check_mode_shows_it(controller: Controller) -> None:
     controller.until_lost()
     with pytest.raises(AnsibleActionFail, match="nothing is given up without an operator's word"):

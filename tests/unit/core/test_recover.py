@@ -236,6 +236,28 @@ def test_a_recovery_that_is_not_through_is_found() -> None:
 # -- evidence and confirmation ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("voting", "step", "expected"),
+    [
+        (("m4",), "finished", "m4"),
+        (("m4", "m5"), "finished", "m4"),
+        # A swarm that was recovered once and has lost its quorum since.
+        (("m1", "m2", "m4"), "finished", ""),
+        (("m4",), "", ""),
+    ],
+)
+def test_a_swarm_that_was_forced_and_still_lists_the_given_up_is_not_lost(
+    voting: tuple[str, ...], step: str, expected: str
+) -> None:
+    entry = {"what": "recover", "swarm_id": SWARM, "node_id": "node-m4", "step": step}
+    listed = tuple(replace(node, voter=node.id.removeprefix("node-") in voting) for node in nodes("m1", "m2", "m3"))
+    item = host("m4", "reads")
+    found = {**facts("silent silent silent blind stopped"),
+             "m4": replace(item, nodes=listed, state=replace(item.state, reinit=entry))}  # fmt: skip
+    assert recover.forced(found, SWARM) == expected
+    assert recover.forced(facts("silent silent silent blind stopped"), SWARM) == ""
+
+
 def test_who_is_heard_is_not_lost() -> None:
     seen = {"m4": {"listening": ["m2"]}, "w1": {"listening": [], "connected": ["m3"]}, "w2": {}}
     found = recover.evidence(lost(), seen)
@@ -302,8 +324,9 @@ def candidate(name: str, commit: int = 10, last: tuple[int, int] = (2, 10), **mo
         ([candidate("m4", 11, (2, 11), damage=("x",)), candidate("m5")], "m4", "m4"),
         ([candidate("m4", 11, (2, 11), damage=("x",)), candidate("m5")], "m5", "m5"),
         ([candidate("m4", damage=("x",))], "", "recover_survivor_damaged"),
-        # What no engine would start from is none.
-        ([Candidate("m4", error="broken"), candidate("m5")], "", "m5"),
+        # What no engine would start from is none; how far it went is not known, so that an operator has to say it.
+        ([Candidate("m4", error="broken"), candidate("m5")], "", "recover_survivor_unusable"),
+        ([Candidate("m4", error="broken"), candidate("m5")], "m5", "m5"),
         ([Candidate("m4", error="broken"), candidate("m5")], "m4", "recover_survivor_unknown"),
         ([Candidate("m4", error="broken"), Candidate("m5", error="broken")], "", "recover_no_survivor"),
         # The log says it better than the survivors did: these two are a majority; there is one that nobody knew.
@@ -333,7 +356,8 @@ def test_nothing_that_a_whole_survivor_has_committed_is_lost_silently(found: lis
         taken = next(item for item in found if item.host == choice.host)
         assert not taken.error
         assert not taken.damage
-        assert all(taken.position >= item.position for item in found if not item.error)
+        assert not any(item.error for item in found)
+        assert all(taken.position >= item.position for item in found)
 
 
 def test_what_forcing_discards_is_named() -> None:
