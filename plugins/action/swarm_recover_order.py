@@ -275,9 +275,9 @@ class ActionModule(ActionBase):
         for host, result in results.items():
             if not returning.came_back(result):
                 _say(f"warning: {host} did not come back: {controller.why(str(result.get('msg') or 'no answer'))}.")
-        back = 1 + sum(returning.came_back(results.get(item.host) or {}) for item in members.of(returning.FOLLOW)
-                       if self._facts()[item.host].state.role == "manager")
-        back += len(members.of(returning.MEMBER))
+        there = [item.host for item in members.of(returning.FOLLOW) if returning.came_back(results.get(item.host) or {})]
+        there += [item.host for item in members.of(returning.MEMBER)]
+        back = 1 + sum(self._facts()[host].state.role == "manager" for host in there)  # workers are no voters
         self._keep(datetime.now(timezone.utc), None)
         return {**self._removals(returning.late(members, results)), "backup": self._backup_due(wanted),
                 "pause": restart.ALLOW in wanted.allowed or back <= 2}

@@ -38,6 +38,7 @@ class Controller:
         monkeypatch.setattr(ActionBase, "run", lambda *_args: {})
         self.said: list[str] = []
         self.now = 1_795_000_000.0
+        self.workers = ["w1"]
         monkeypatch.setattr(swarm_recover_order, "_say", self.said.append)
         monkeypatch.setattr(swarm_recover_order.time, "time", lambda: self.now)
         monkeypatch.setattr(swarm_recover_order.time, "sleep", self.pass_by)
@@ -71,7 +72,7 @@ class Controller:
     def __call__(self, stage: str, check: bool = False, **args: Any) -> dict[str, Any]:
         action = swarm_recover_order.ActionModule.__new__(swarm_recover_order.ActionModule)
         action._task = SimpleNamespace(args={"stage": stage, **args}, check_mode=check)
-        groups = {"swarm_managers": [*MANAGERS], "swarm_workers": ["w1"]}
+        groups = {"swarm_managers": [*MANAGERS], "swarm_workers": self.workers}
         result: dict[str, Any] = action.run(None, {"groups": groups, "hostvars": self.hostvars})
         if stage in STAGES:
             self.hostvars["localhost"][f"__swarm_recover_{STAGES[stage]}"] = result
@@ -143,6 +144,27 @@ def test_a_run_that_was_broken_off_before_it_removed_the_entries_goes_on(control
     members = controller("members")
     assert [item["node_id"] for item in members["ghosts"]] == ["node-m1", "node-m2"]
     assert (members["remover"], members["fence"], members["given_up"]) == (["m3"], ["m3"], ["m1", "m2"])
+
+
+@pytest.mark.parametrize(("managers", "expected"), [(["m3"], True), (["m1", "m2", "m3"], False)])
+def test_only_a_small_swarm_is_paused_for_its_backup_and_workers_do_not_count(
+    controller: Controller, managers: list[str], expected: bool
+) -> None:
+    listed = [{**node, "state": "ready", "voter": node["id"].removeprefix("node-") in managers}
+              for node in NODES if node["id"].removeprefix("node-") in (*managers, "w1")]  # fmt: skip
+    listed += [{"id": f"node-w{number}", "hostname": f"w{number}", "state": "ready"} for number in (2, 3)]
+    entry = {"what": "recover", "swarm_id": "swarm1", "node_id": "node-m3", "step": "finished"}
+    for name in managers:
+        own = {"state": "active", "node_id": f"node-{name}", "control": True, "error": "", "remote_managers": KNOWN}
+        controller.see(name, own, "", swarm={"id": "swarm1"}, nodes=listed, state={"reinit": entry})
+    for name in ("w2", "w3"):
+        controller.hostvars[name] = dict(controller.hostvars["w1"])
+        controller.see(name, {"state": "active", "node_id": f"node-{name}", "remote_managers": KNOWN}, "not_manager")
+    controller.workers = ["w1", "w2", "w3"]
+    controller("preflight", **CONFIRMED)
+    assert controller("judge")["what"] == "rest"
+    controller("members")
+    assert controller("followed")["pause"] is expected
 
 
 def test_a_word_is_needed_and_check_mode_shows_it(controller: Controller) -> None:
