@@ -275,8 +275,8 @@ class ActionModule(ActionBase):
         for host, result in results.items():
             if not returning.came_back(result):
                 _say(f"warning: {host} did not come back: {controller.why(str(result.get('msg') or 'no answer'))}.")
-        there = [item.host for item in members.of(returning.FOLLOW) if returning.came_back(results.get(item.host) or {})]
-        there += [item.host for item in members.of(returning.MEMBER)]
+        there = [item.host for item in members.of(returning.FOLLOW, returning.MEMBER)
+                 if item.way == returning.MEMBER or returning.came_back(results.get(item.host) or {})]
         back = 1 + sum(self._facts()[host].state.role == "manager" for host in there)  # workers are no voters
         self._keep(datetime.now(timezone.utc), None)
         return {**self._removals(returning.late(members, results)), "backup": self._backup_due(wanted),
