@@ -167,10 +167,9 @@ def lacking(kind: str, wanted: Sequence[Sequence[str]], found: Sequence[Sequence
     Of nodes the ID alone counts. The name is what the engine was told last, and not always by that node: a worker that
     reports through two managers around an election is taken for the first of them (docs/engine-behaviour.md).
     """
-    if kind == "node":
-        there = {node_id for node_id, _ in found}
-        return sorted((node_id, name) for node_id, name in wanted if node_id not in there)
-    return sorted({(key, name) for key, name in wanted} - {(key, name) for key, name in found})
+    told_by = slice(1) if kind == "node" else slice(2)
+    there = {tuple(pair[told_by]) for pair in found}
+    return sorted((pair[0], pair[1]) for pair in wanted if tuple(pair[told_by]) not in there)
 
 
 def agreed(before: Objects, after: Objects) -> dict[str, tuple[tuple[str, str], ...]]:
