@@ -26,9 +26,12 @@ UNREACHABLE = {"unreachable": True, "msg": "no route"}
 CONFIRMED: dict[str, Any] = {"confirm": "swarm1", "lost": ["m1", "m2"]}
 SURVEYED = {"commit": 87, "last_term": 2, "last_index": 88, "damage": [], "error": "", "members": KNOWN,
             "uncommitted": ["create service web"], "unopened": "", "aside": "/aside", "lower_bound": False}  # fmt: skip
-NODES: list[dict[str, Any]] = [{"id": f"node-{name}", "hostname": name, "role": "manager", "voter": name == "m3", "leader": name == "m3",
-          "manager_addr": f"{address}:2377", "reachability": "reachable", "labels": {"quorum.swarm/host": name}}
-         for name, address in MANAGERS.items()] + [{"id": "node-w1", "hostname": "w1", "state": "unknown"}]  # fmt: skip
+NODES: list[dict[str, Any]] = [
+    *({"id": f"node-{name}", "hostname": name, "role": "manager", "voter": name == "m3", "leader": name == "m3",
+       "manager_addr": f"{address}:2377", "reachability": "reachable", "labels": {"quorum.swarm/host": name}}
+      for name, address in MANAGERS.items()),
+    {"id": "node-w1", "hostname": "w1", "state": "unknown"},
+]  # fmt: skip
 
 
 class Controller:
