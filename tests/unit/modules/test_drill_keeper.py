@@ -102,14 +102,13 @@ def test_it_starts_and_stops_what_it_is_told_to(keeper: Keeper) -> None:
     keeper.want(1, "up")
     keeper.until(lambda state: state["order"] == "1" and state["running"])
     keeper.want(2, "up")
-    keeper.until(lambda state: state["order"] == "2")
+    keeper.until(lambda state: state["order"] == "2" and keeper.engines)  # it writes its line when it has started
     assert len(keeper.engines) == 1, "what runs is not started again"
     keeper.want(3, "down")
     keeper.until(lambda state: state["order"] == "3" and not state["running"])
     assert drill_keeper.started(keeper.engines[0]) == ""
     keeper.want(4, "up")
-    keeper.until(lambda state: state["order"] == "4" and state["running"])
-    assert len(keeper.engines) == 2
+    keeper.until(lambda state: state["order"] == "4" and state["running"] and len(keeper.engines) == 2)
     assert (keeper.folder / drill_keeper.STATE).stat().st_mode & 0o777 == 0o600
     assert (keeper.folder / drill_keeper.LOG).stat().st_mode & 0o777 == 0o600
 
