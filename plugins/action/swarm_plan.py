@@ -77,6 +77,7 @@ class ActionModule(ActionBase):
             "actor": decision.actor,
             "closer": decision.closer,
             "releaser": "" if decision.settings else decision.closer or decision.actor,
+            "stand_ins": dict(decision.stand_ins),
             "managers": [[node.id, node.manager_addr] for node in view.reachable] if view is not None else [],
             "remote_addrs": list(decision.remote_addrs),
             "known_nodes": list(decision.known_nodes),

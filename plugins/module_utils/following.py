@@ -78,6 +78,9 @@ def follow_swarm(engine: Engine, request: Request, check: bool) -> dict[str, Any
     """
     with stopped.alone(stopped.OTHERS):
         here = _look(engine, request)
+        if request.restart and here.way == follow.CLEANED:
+            raise Refused("This host is not the node that is to become a manager, or its certificate has ended. It is "
+                          "left as it is.")
         if not check and _taken_back(engine, here, request):
             here = _look(engine, request)
         if here.way == follow.NONE and not here.ran:

@@ -62,8 +62,8 @@ class Decision:
     steps: tuple[Step, ...] = ()
     """The whole plan as an operator reads it."""
     engines: tuple[str, ...] = ()
-    stand_ins: tuple[str, ...] = ()
-    """Spares that become managers in this run."""
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    """Spares that become managers in this run, and their nodes."""
     init: Join | None = None
     joins: tuple[Join, ...] = ()
     orders: tuple[Order, ...] = ()
@@ -220,7 +220,7 @@ def decide(
     at = next((index for index, step in enumerate(decision.steps) if step.kind in ("update", "promote")), 0)
     return replace(decision, notes=(*decision.notes, *notes, *_standing_in(wanted, chosen, serving, decision)),
                    steps=(*decision.steps[:at], *restarts, *decision.steps[at:]),
-                   stand_ins=tuple(step.host for step in fresh))
+                   stand_ins={step.host: step.node_id for step in fresh})
 
 
 def _spares(
@@ -385,7 +385,7 @@ def _decide(
                                 if kept_key_digest else "keep the swarm's unlock key")
     steps.extend(Step("settings", "", "", text) for text in changed_settings)
     return Decision(
-        (), tuple(notes), tuple(unsettled), tuple(steps), tuple(engines), (), init, tuple(joins), tuple(orders),
+        (), tuple(notes), tuple(unsettled), tuple(steps), tuple(engines), {}, init, tuple(joins), tuple(orders),
         tuple(removals), tuple(leaves),
         dict(wanted.settings) if changed_settings else {}, actor, closer if needs_closer else "", hands_over,
         _remote_addrs(nodes, init), tuple(node.id for node in nodes),

@@ -149,6 +149,23 @@ def test_a_worker_that_does_not_is_told(make: Make, monkeypatch: pytest.MonkeyPa
     assert (result["changed"], result["way"]) == (False, "reconnected")
 
 
+def test_docker_is_started_anew_before_a_worker_is_promoted(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = make()
+    here.as_worker(monkeypatch)
+    here.knows([{"node_id": MANAGER[0], "addr": MANAGER[1]}])
+    result = here.follow(restart=True)
+    assert (result["changed"], result["way"], result["aside"]) == (True, "pointed", "")
+    assert here.machine.calls == ["stop", "start"]
+
+
+def test_it_is_never_cleaned_for_that(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = make()
+    here.as_worker(monkeypatch)
+    with pytest.raises(following.Refused, match="is not the node that is to become a manager"):
+        here.follow(restart=True, node_ids=())
+    assert (here.machine.calls, tree(here.machine.swarm)) == ([], here.before)
+
+
 CLEANED = [{"swarm_id": "s9"}, {"node_ids": ("n1",)}, {"keep": False}]
 
 
