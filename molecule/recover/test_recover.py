@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, the quorum.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Three of five managers of an autolocked swarm are lost, the leader too: refused, planned, recovered, done again.
+"""Three of five managers of an autolocked swarm are lost, the leader too: refused, planned, recovered, done again. A
+spare stands in for them. Then they are back, with a majority and a leader of their own, and are taken in.
 
-Their hosts are off throughout, so that ssh does not reach them. The tests share one swarm, and run in their order.
+Their hosts are off until then, so that ssh does not reach them. The tests share one swarm, and run in their order.
 """
 
 from __future__ import annotations
@@ -127,3 +128,22 @@ def test_again_it_changes_nothing(operator: Operator, scene: Scene) -> None:
     run = operator.run("recover", scene.inventory)
     assert run.ok, run.report
     assert not run.changed, run.report
+
+
+@pytest.fixture(scope="module")
+def with_spare(scene: Scene, inventories: Inventories) -> Path:
+    """The same inventory, in which one of the workers may stand in. It joined through a manager that is lost."""
+    return inventories.write(
+        MANAGERS, WORKERS, hosts={"w1": {"swarm_spare_manager": True, "swarm_zone": "c"}}, swarm_autolock=True,
+        swarm_controller_dir=str(scene.controller), ansible_timeout=5, **restored.SETTINGS,
+    )  # fmt: skip
+
+
+def test_a_spare_stands_in(lab: Lab, operator: Operator, scene: Scene, with_spare: Path) -> None:
+    run = operator.run("recover", with_spare)
+    assert run.ok, run.report
+    assert run.planned("promote") == ["w1"]
+    assert "The swarm has 3 of 5 managers" in run.output
+    found = by_hostname(host(lab, scene.left[0]))
+    assert sorted(name for name, node in found.items() if node.reachability == "reachable") == [*scene.left, "w1"]
+    assert (found["w1"].id, found["w1"].availability) == (scene.nodes["w1"], "drain")
