@@ -21,7 +21,8 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.quorum.swarm.plugins.module_utils.core import health, inventory, report, verdict
+from ansible_collections.quorum.swarm.plugins.action.swarm_judge import last_recovery
+from ansible_collections.quorum.swarm.plugins.module_utils.core import health, inventory, report, split, verdict
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts
 from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, controller, controller_dir
 
@@ -55,7 +56,7 @@ class ActionModule(ActionBase):
             }
         again = _asked(_answers(variables, wanted, AGAIN))
         facts = {**first, **again}
-        judgement = verdict.judge(_managers(wanted, facts), wanted.swarm_id)
+        judgement = split.told(_managers(wanted, facts), wanted.swarm_id, last_recovery(wanted, facts.values()))
         now = datetime.now(timezone.utc)
         key = _unlock_key(judgement, wanted)
         backup = _backup(judgement, wanted, now)

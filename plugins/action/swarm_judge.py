@@ -10,8 +10,8 @@ Runs on the controller alone, over results that are registered on the hosts.
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, provision, verdict
-from ansible_collections.quorum.swarm.plugins.plugin_utils import controller
+from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, provision, split
+from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir
 
 
 class ActionModule(ActionBase):
@@ -52,4 +52,12 @@ def judge(task_vars, wanted):
     facts = controller.facts_of(task_vars, [want.host for want in wanted.managers] + groups[inventory.ABSENT])
     tellers = [facts[want.host] for want in wanted.managers]
     tellers += [facts[host] for host in groups[inventory.ABSENT] if facts[host].membership.control]
-    return verdict.judge(tellers, wanted.swarm_id), facts
+    return split.judge(tellers, wanted.swarm_id, last_recovery(wanted, facts.values())), facts
+
+
+def last_recovery(wanted, facts):
+    """What the controller keeps of the last recovery of the swarm that these hosts are of."""
+    ids = {item.swarm.id for item in facts if item.swarm is not None}
+    if len(ids) != 1 or not wanted.controller_dir:
+        return None
+    return controller_dir.last_recovery(wanted.controller_dir, ids.pop())

@@ -14,7 +14,7 @@ from dataclasses import asdict
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.quorum.swarm.plugins.action.swarm_judge import judge
+from ansible_collections.quorum.swarm.plugins.action.swarm_judge import judge, last_recovery
 from ansible_collections.quorum.swarm.plugins.module_utils.core import lease, provision
 from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir
 
@@ -40,7 +40,9 @@ class ActionModule(ActionBase):
         kept = ""
         if wanted.controller_dir and view is not None:
             kept = controller_dir.kept_keys(wanted.controller_dir, view.swarm.id).digest
-        decision = provision.decide(wanted, judgement, facts, bool(args["engine_config"]), args["engine_check"], kept)
+        recovery = last_recovery(wanted, facts.values())
+        decision = provision.decide(wanted, judgement, facts, bool(args["engine_config"]), args["engine_check"], kept,
+                                    recovery.hosts if recovery is not None else ())
         owner, now = controller.owner(), time.time()
         # In check mode nobody is waited for: the plan is what it would be at this moment.
         other = None if self._task.check_mode else provision.changer(facts, owner, now, controller.is_dead)
@@ -106,6 +108,7 @@ def _phases(decision, would, check_mode, stale_lease):
     acts = decision.places_nodes and bool(decision.actor)
     begins = (acts or bool(decision.settings) or stale_lease) and bool(decision.actor) and decision.init is None
     phases = {
+        "returned": list(decision.returned),
         "engines": list(decision.engines),
         "init": [decision.init.host] if decision.init else [],
         "begin": [decision.actor] if begins else [],

@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.quorum.swarm.plugins.action.swarm_judge import last_recovery
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     coerce,
     health,
@@ -24,6 +25,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     recover,
     restart,
     returning,
+    split,
     verdict,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
@@ -87,14 +89,15 @@ class ActionModule(ActionBase):
     def _judge(self, args):
         """The verdict, or that another reading is needed."""
         wanted, facts = self._wanted(), self._facts()
-        managers = [facts[host] for host in controller.groups_of(self._vars)[inventory.MANAGERS]]
+        managers = self._managers(facts)
         judged, before = verdict.judge(managers, wanted.swarm_id), self._told(JUDGED)
         reading = {"verdict": judged.verdict, "reason": judged.reason}
         half = recover.unfinished(facts)
         if half:
             return self._judged(recover.RESUME, half, facts[half].state.swarm_id, reading)
-        if judged.verdict == "split":
-            return self._split(wanted, facts, reading)
+        found = split.standing(facts.values(), last_recovery(wanted, facts.values()))
+        if judged.verdict == "split" or (found is not None and found.problem):
+            return self._split(found, reading)
         first = verdict.Judgement(before["verdict"], before["reason"]) if before else None
         apart = float(self._told(WAITED).get("at") or 0) - float(before["at"]) if before else 0.0
         says = recover.verdict(first, judged, apart, recover.proves_quorum(judged, managers))
@@ -126,15 +129,25 @@ class ActionModule(ActionBase):
         return {**self._judged(recover.RECOVER, "", found.swarm_id, reading), "todo": todo,
                 "bring": [] if self._task.check_mode else list(todo)}
 
-    def _split(self, wanted, facts, reading):
+    def _managers(self, facts):
+        """What is judged: the managers of the inventory, and spares that are managers now."""
+        listed = controller.groups_of(self._vars)[inventory.MANAGERS]
+        return [item for host, item in facts.items() if host in listed or (item.answered and item.membership.control)]
+
+    def _split(self, found, reading):
         """Two swarms of one ID: those that were given up are back. The one that was recovered is the swarm."""
-        ids = {item.swarm.id for item in facts.values() if item.swarm is not None}
-        host = recover.recovered(facts, min(ids)) if len(ids) == 1 else ""
-        if not host:
-            raise AnsibleActionFail(f"Refused, and nothing was changed. split: {reading['reason']} None of them was "
-                                    "recovered by this collection, so that it is not known which one counts.")
-        _say(f"split: {reading['reason']} {host} is of the swarm that was recovered; the others are taken into it.")
-        return self._judged(recover.REST, host, min(ids), reading)
+        if found is None or found.problem:
+            says = (found.problem, found.remedy) if found is not None else (
+                reading["reason"], "None of them was recovered by this collection, so that it is not known which one "
+                "counts.")
+            raise AnsibleActionFail(f"Refused, and nothing was changed. split: {says[0]} {says[1]}")
+        if not found.remembers:
+            raise AnsibleActionFail(f"Refused, and nothing was changed. split: {found.sentence} The host it was "
+                                    "recovered from does not answer as a manager of it, and only there the rest of "
+                                    "the recovery can be done. ansible-playbook quorum.swarm.provision takes the "
+                                    "others in.")
+        _say(f"split: {found.sentence} The others are taken into it.")
+        return self._judged(recover.REST, found.host, found.swarm_id, reading)
 
     @staticmethod
     def _judged(what, host, swarm_id, reading):
@@ -148,7 +161,7 @@ class ActionModule(ActionBase):
         facts, judged = self._facts(), self._told(JUDGED)
         if judged["what"] == recover.RESUME:
             return {"what": recover.RESUME, "evidence": [], "managers": {}}
-        managers = [facts[host] for host in controller.groups_of(self._vars)[inventory.MANAGERS]]
+        managers = self._managers(facts)
         now = verdict.judge(managers, self._wanted().swarm_id)
         if now.readable:
             _say(f"The quorum is back, and nobody was given up. {now.verdict}: {now.reason}")

@@ -10,13 +10,14 @@ a killed run leaves the old file or the new one.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
 from collections.abc import Callable
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.quorum.swarm.plugins.module_utils.core import drill, keyring
+from ansible_collections.quorum.swarm.plugins.module_utils.core import drill, keyring, split
 from ansible_collections.quorum.swarm.plugins.module_utils.core.keyring import Keyring
 
 KEYS = "unlock-keys"
@@ -122,6 +123,31 @@ def keep_report(folder: str, name: str, text: str) -> str:
         raise AnsibleActionFail(f"{path} could not be written: {error.strerror}.") from None
     _write(path, text)
     return path
+
+
+def last_recovery(folder: str, swarm_id: str) -> split.Recovery | None:
+    """The last recovery of this swarm in which managers were given up, as its report says; None: none is kept.
+
+    :raises AnsibleActionFail: a report is there and cannot be read.
+    """
+    place, found = os.path.join(folder, REPORTS), None
+    try:
+        names = sorted(os.listdir(place), reverse=True) if folder and swarm_id.isalnum() else []
+    except OSError:
+        return None
+    for name in names:
+        if not (name.startswith(f"recover-{swarm_id}-") and name.endswith(".json")):
+            continue
+        path = os.path.join(place, name)
+        try:
+            with open(path, encoding="utf-8") as file:
+                found = split.Recovery.of(path, json.loads(file.read()))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise AnsibleActionFail(f"The report {path} of a recovery cannot be read ({error!r}): it tells which of "
+                                    "two swarms with one ID counts. Look at it, and move it away.") from None
+        if found is not None:
+            return found
+    return None
 
 
 def _drill_path(folder: str, swarm_id: str) -> str:

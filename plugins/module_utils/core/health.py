@@ -175,6 +175,8 @@ def examine(
     said = [item for item in judgement.findings if item.id != "host_silent" or item.host not in unasked]
     found = [*said, *_verdict(judgement, wanted), *_hosts(wanted, facts)]
     view = judgement.view
+    # A host that was given up and is back is told with the verdict, and is no stranger.
+    returned = {"foreign_host": set(judgement.returned)}
     if view is not None and view.voters:
         host_of = hosts_of(view, wanted, facts)
         zone_of = zones_of(view, wanted, host_of)
@@ -200,6 +202,7 @@ def examine(
     found += _unlock_key(unlock_key, judgement, wanted)
     found += _backup(backup, wanted)
     found += _drill(backup, wanted)
+    found = [item for item in found if item.host not in returned.get(item.id, ())]
     once = {(item.id, item.host, "" if item.host else item.fact): item for item in reversed(found)}
     return by_weight(once.values())
 
@@ -216,7 +219,7 @@ def _verdict(judgement: Judgement, wanted: Wanted) -> Iterator[Finding]:
         "foreign": "Correct the inventory (groups, swarm_id), or take the host out of the other swarm.",
         "unknown": "Bring back, or start Docker on, the hosts named below and run this again.",
     }.get(judgement.verdict, f"ansible-playbook {next_playbook}")
-    yield Finding(judgement.verdict, "critical", judgement.reason, remedy)
+    yield Finding(judgement.verdict, "critical", judgement.reason, judgement.remedy or remedy)
 
 
 def _voters(view: View, wanted: Wanted, host_of: Mapping[str, str], zone_of: Mapping[str, str]) -> Iterator[Finding]:

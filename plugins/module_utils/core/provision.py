@@ -10,7 +10,7 @@ run as data. The playbook has no opinion of its own: each phase is a play over t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -61,6 +61,8 @@ class Decision:
     """What this run leaves undone: it does the rest, and ends as a failure that says so."""
     steps: tuple[Step, ...] = ()
     """The whole plan as an operator reads it."""
+    returned: tuple[str, ...] = ()
+    """Hosts whose state of before is moved aside, first of all."""
     engines: tuple[str, ...] = ()
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     """Spares that become managers in this run, and their nodes."""
@@ -188,6 +190,7 @@ def decide(
     engine_config: bool = False,
     engine_check: bool = False,
     kept_key_digest: str = "",
+    gone: Collection[str] = (),
 ) -> Decision:
     """All phases of one run.
 
@@ -195,10 +198,12 @@ def decide(
     :param engine_config: whether ``engine_daemon_config`` wants anything of the engines.
     :param engine_check: whether the engines of members are to be checked too (``swarm_engine_check``).
     :param kept_key_digest: of the unlock key that the controller keeps; empty: it keeps none.
+    :param gone: hosts of managers that were given up in the last recovery. While the swarm does not list them, nothing
+        that they know is missed.
     """
     def planned(hosts: Sequence[str]) -> Decision:
         return _decide(spares.standing_in(wanted, hosts), judgement, facts, engine_config, engine_check,
-                       kept_key_digest)
+                       kept_key_digest, gone)
 
     chosen, serving = _spares(wanted, judgement, facts)
     decision = planned(chosen)
@@ -276,6 +281,7 @@ def _decide(
     engine_config: bool,
     engine_check: bool,
     kept_key_digest: str,
+    gone: Collection[str],
 ) -> Decision:
     """The same with every spare in the role that it has for this run."""
     if not wanted.managers:
@@ -285,7 +291,7 @@ def _decide(
                         engines=tuple(engines))
     if judgement.verdict not in ("absent", "healthy", "degraded"):
         follow = NEXT_PLAYBOOK.get(judgement.verdict)
-        remedy = f"ansible-playbook {follow}" if follow else _no_playbook(judgement.verdict)
+        remedy = judgement.remedy or (f"ansible-playbook {follow}" if follow else _no_playbook(judgement.verdict))
         return Decision(refusals=(Finding(judgement.verdict, "critical", judgement.reason, remedy),))
     view = judgement.view
     nodes: tuple[Node, ...] = view.nodes if view else ()
@@ -314,7 +320,8 @@ def _decide(
 
     unsettled.extend(_not_ready(wanted, matched, facts))
     silent_managers = [want.host for want in wanted.managers
-                       if want.host in facts and not facts[want.host].answered]
+                       if want.host in facts and not facts[want.host].answered
+                       and not (want.host in gone and want.host not in matched)]
     joins = _joins(wanted, matched, facts, addr_of, notes, unsettled)
     if silent_managers and view is not None:
         # For a manager that does not answer no membership is changed: what is seen of the rest may be half the truth.
@@ -331,10 +338,12 @@ def _decide(
     if refusals:
         return Decision(refusals=tuple(refusals), notes=tuple(notes))
 
-    orphans = _orphans(wanted, nodes, facts)
+    orphans = [host for host in _orphans(wanted, nodes, facts) if host not in judgement.returned]
     init = joins.pop(0) if view is None and joins else None
     state = nodes
     steps: list[Step] = []
+    steps.extend(Step("clean", host, node_id, "the swarm was recovered without it: its state of before is moved aside")
+                 for host, node_id in judgement.returned.items())
     engines = _engines(wanted, facts, [*([init] if init else []), *joins], engine_config, engine_check)
     steps.extend(Step("engine", host, "", why) for host, why in engines.items())
     if init:
@@ -385,8 +394,8 @@ def _decide(
                                 if kept_key_digest else "keep the swarm's unlock key")
     steps.extend(Step("settings", "", "", text) for text in changed_settings)
     return Decision(
-        (), tuple(notes), tuple(unsettled), tuple(steps), tuple(engines), {}, init, tuple(joins), tuple(orders),
-        tuple(removals), tuple(leaves),
+        (), tuple(notes), tuple(unsettled), tuple(steps), tuple(judgement.returned), tuple(engines), {}, init,
+        tuple(joins), tuple(orders), tuple(removals), tuple(leaves),
         dict(wanted.settings) if changed_settings else {}, actor, closer if needs_closer else "", hands_over,
         _remote_addrs(nodes, init), tuple(node.id for node in nodes),
     )
@@ -448,7 +457,7 @@ def _host_refusals(
                                  f"{host} cannot reach {', '.join(item.blocked)}: something filters it.",
                                  "Open 2377/tcp, 7946/tcp and udp, and 4789/udp between the nodes.", host,
                                  "swarm_allow_blocked_ports"))
-        if host in told:
+        if host in told or host in judgement.returned:
             continue
         if judgement.view is not None and is_foreign(item, judgement.view):
             found.append(Finding("foreign_host", "critical",

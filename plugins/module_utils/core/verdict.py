@@ -10,8 +10,8 @@ lead to an init, and ``absent`` needs every manager to have answered that it bel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core import quorum
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
@@ -38,6 +38,11 @@ class Judgement:
     view: View | None = None
     """The picture that was trusted, where there is one."""
     findings: tuple[Finding, ...] = ()
+    returned: Mapping[str, str] = field(default_factory=dict)
+    """Hosts with the state of a node that this swarm does not list since it was forced anew, and that node (split.py).
+    """
+    remedy: str = ""
+    """What to type, where it is not the usual for this verdict."""
 
     @property
     def readable(self) -> bool:
