@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from tests.lab.lab import Lab
 from tests.testinfra import objects, restored
 from tests.testinfra.inventories import Inventories
 from tests.testinfra.playbooks import Operator, Run
-from tests.testinfra.swarms import all_known, by_hostname, host, swarm
+from tests.testinfra.swarms import all_known, assert_swarm, by_hostname, eventually, host, members, membership, swarm
 
 MANAGERS = ["m1", "m2", "m3", "m4", "m5"]
 WORKERS = ["w1", "w2"]
@@ -147,3 +148,50 @@ def test_a_spare_stands_in(lab: Lab, operator: Operator, scene: Scene, with_spar
     found = by_hostname(host(lab, scene.left[0]))
     assert sorted(name for name, node in found.items() if node.reachability == "reachable") == [*scene.left, "w1"]
     assert (found["w1"].id, found["w1"].availability) == (scene.nodes["w1"], "drain")
+
+
+def back_with_a_leader(lab: Lab, scene: Scene) -> None:
+    """Turn the lost on, and unlock them with the key that they had."""
+    for name in scene.lost:
+        lab.node(name).start()
+    (keys,) = (scene.controller / "unlock-keys").glob("*.json")
+    former = json.loads(keys.read_text())["former"][0]
+
+    def unlock(name: str) -> None:
+        eventually(lambda: lab.node(name).run("docker swarm unlock", stdin=former, check=False).returncode == 0
+                   or membership(host(lab, name))["LocalNodeState"] == "active", f"{name} is unlocked")  # fmt: skip
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(unlock, scene.lost))
+    eventually(lambda: any(node.leader for node in members(host(lab, scene.lost[0]))), "they have a leader")
+
+
+def test_the_lost_are_back_as_a_majority(lab: Lab, operator: Operator, scene: Scene, with_spare: Path) -> None:
+    back_with_a_leader(lab, scene)
+    lost, left = ", ".join(scene.lost), ", ".join(scene.left)
+    run = operator.run("health", with_spare)
+    said = " ".join(run.output.split())
+    assert "split: Two swarms share the ID" in said, run.report
+    assert f"{left} are of the one that was recovered (on {scene.left[0]}" in said, run.report
+    assert f"{lost} are of the one that was given up" in said, run.report
+    assert f"quorum.swarm.provision takes {lost} in" in said, run.report
+
+    tasks = restored.containers(lab, ["w2"])
+    with lab.probe(["w2"], period=0.1) as probe:
+        run = operator.provision(with_spare)
+    assert run.planned("clean") == scene.lost
+    assert run.planned("demote") == ["w1"]
+    assert probe.failures == []
+    assert restored.containers(lab, ["w2"]) == tasks
+    assert_swarm(lab, [*scene.left, *scene.lost], WORKERS, {"w1": "c"})
+    found = by_hostname(host(lab, scene.left[0]))
+    assert {name: node.id == scene.nodes[name] for name, node in found.items()} == {
+        name: name not in scene.lost for name in scene.nodes
+    }
+    assert swarm(host(lab, scene.lost[0]))["ID"] == scene.swarm["ID"]
+    for name in scene.lost:
+        assert lab.node(name).run(f"ls {restored.ASIDE}").stdout.strip(), f"{name}: nothing was kept"
+    restored.assert_keys(lab, scene.left[0], MANAGERS, scene.controller)
+
+    run = operator.provision(with_spare)
+    assert not run.changed, run.report
