@@ -55,6 +55,13 @@ class Entry:
     finished_at: str = ""
     heartbeat: int = 0
     """Nanoseconds: the dispatcher's heartbeat period that the swarm is to have again; 0: it has it."""
+    interval: int = -1
+    """Entries between two raft snapshots that the swarm is to have again; -1: it has it."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether the swarm has the settings of before."""
+        return self.heartbeat == 0 and self.interval < 0
 
     def reached(self, step: str) -> bool:
         """Whether this step is behind."""

@@ -128,7 +128,7 @@ def _unfinished() -> str:
         last = journal.Journal().read()
     except journal.Unreadable as error:
         return str(error).rstrip(".")
-    if last is None or (last.reached(journal.FINISHED) and not last.heartbeat):
+    if last is None or (last.reached(journal.FINISHED) and last.settled):
         return ""
     return f"a {last.what} of swarm {last.swarm_id}, begun {last.started_at}, ended after the step '{last.step}'"
 

@@ -154,12 +154,12 @@ def fence(
     entry = forcing.last_run(journal)
     if entry is None or entry.what != WHAT or not entry.reached(journals.FINISHED):
         raise Refused("Nothing was changed: no recovery ended on this host.")
-    tokens, root, patient = entry.fenced == "", ca and entry.fenced != CA, entry.heartbeat > 0
+    tokens, root, patient = entry.fenced == "", ca and entry.fenced != CA, not entry.settled
     problem = ""
     if not check:
         if patient:
             reinit.settle(engine, journal, node_ids, timeout)
-            entry = replace(entry, heartbeat=0)
+            entry = replace(entry, heartbeat=0, interval=-1)
         if tokens:
             settings.apply(engine, settings.Wanted({}, worker_token=True, manager_token=True), check=False)
             entry = journal.write(replace(entry, fenced=TOKENS))

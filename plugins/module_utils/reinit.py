@@ -46,6 +46,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils.raft import state as 
 PATIENCE = 30 * 10**9
 """Nanoseconds: the heartbeat period of a swarm that has just been made of an old state. Six of them make three minutes
 in which a worker is not called down."""
+SNAPSHOT = 10.0
+"""Seconds for the engine to write a snapshot. Without one it only takes longer."""
 
 
 class Failed(Exception):
@@ -243,27 +245,45 @@ class Reinit:
         """The engine remembers that it forced a new swarm, and would do so again whenever its swarm part restarts by
         itself (moby, daemon/cluster/noderunner.go: ``n.start(n.config)``): it would throw out every other manager.
         """
-        if self.patient:
-            entry = self._have_patience(entry)
+        with contextlib.suppress(EngineError):  # it does not run: a run was broken off here, and what it did is done
+            entry = self._prepare(entry)
         with self._phase("restart"):
             _done("Docker could not be stopped", self.daemon.stop())
             _done("Docker does not start again", self.daemon.start())
         return self.journal.write(replace(entry, step=RESTARTED))
 
-    def _have_patience(self, entry: Entry) -> Entry:
-        """Have the swarm wait longer for nodes that do not report, from the restart on.
+    def _prepare(self, entry: Entry) -> Entry:
+        """Have the swarm wait longer for nodes that do not report, from the restart on, and have the restart be short.
 
         A worker tries the managers that it knows at random, and waits up to 8 s after each that is dead: with five of
         them it often takes longer than the six heartbeat periods after which a new leader calls it down and starts its
         tasks anew (seen on Docker 26.1; docs/engine-behaviour.md). ``settle`` puts the old period back.
+
+        A manager that starts alone stands for election at once only where the first 64 kB of its log hold all changes
+        of members; else after an election timeout of 10 to 20 s (swarmkit, manager/state/raft/raft.go:
+        ``campaignWhenAble``). A snapshot spares it that. An engine that locks itself has just taken one; another one
+        takes one with the second of two changes, where one entry is enough for it.
         """
-        with contextlib.suppress(EngineError):  # it does not run: a run was broken off here, and what it did is done
-            spec = self.daemon.engine.swarm()["Spec"]
-            period = int((spec.get("Dispatcher") or {}).get("HeartbeatPeriod") or 0)
-            if 0 < period < PATIENCE:
-                entry = self.journal.write(replace(entry, heartbeat=period))
-                self.daemon.engine.update_swarm(lambda found: _with_heartbeat(found, PATIENCE))
-        return entry
+        engine = self.daemon.engine
+        spec = engine.swarm()["Spec"]
+        period = int((spec.get("Dispatcher") or {}).get("HeartbeatPeriod") or 0)
+        if self.patient and 0 < period < PATIENCE:
+            entry = replace(entry, heartbeat=period)
+        if not self.source.autolock and entry.interval < 0:
+            entry = replace(entry, interval=int((spec.get("Raft") or {}).get("SnapshotInterval") or 0))
+        if entry.settled:
+            return entry
+        self.journal.write(entry)
+        patience, interval = PATIENCE if entry.heartbeat else 0, entry.interval
+        if interval < 0:
+            engine.update_swarm(lambda found: _with(found, patience, -1))
+            return entry
+        with self._phase("snapshot"):
+            before = statedir.newest_snapshot(self.daemon.root_dir)
+            engine.update_swarm(lambda found: _with(found, patience, 1))
+            engine.update_swarm(lambda found: _with(found, 0, interval))
+            wait_until(lambda: statedir.newest_snapshot(self.daemon.root_dir) != before, bool, SNAPSHOT)
+        return self.journal.write(replace(entry, interval=-1))
 
     def _return(self) -> None:
         """Wait until the manager is back, unlocked where it locked itself: after the restart, or after a power cut."""
@@ -285,9 +305,16 @@ class Reinit:
             self.phases[name] = round(self.phases.get(name, 0.0) + self.clock() - begun, 3)
 
 
-def _with_heartbeat(spec: dict[str, Any], period: int) -> dict[str, Any]:
-    """The swarm's ``Spec`` with another heartbeat period, in nanoseconds."""
-    return {**spec, "Dispatcher": {**(spec.get("Dispatcher") or {}), "HeartbeatPeriod": period}}
+def _with(spec: dict[str, Any], heartbeat: int, interval: int) -> dict[str, Any]:
+    """The swarm's ``Spec`` with another heartbeat period, in nanoseconds, where that is not 0, and another snapshot
+    interval, in entries, where that is not negative.
+    """
+    found = dict(spec)
+    if heartbeat:
+        found["Dispatcher"] = {**(spec.get("Dispatcher") or {}), "HeartbeatPeriod": heartbeat}
+    if interval >= 0:
+        found["Raft"] = {**(spec.get("Raft") or {}), "SnapshotInterval": interval}
+    return found
 
 
 def settle(engine: Engine, journal: Journal, node_ids: Collection[str], seconds: float) -> tuple[bool, list[str]]:
@@ -298,7 +325,7 @@ def settle(engine: Engine, journal: Journal, node_ids: Collection[str], seconds:
     :raises EngineError: the swarm cannot be asked.
     """
     entry = journal.read()
-    if entry is None or not entry.heartbeat:
+    if entry is None or entry.settled:
         return False, []
 
     def away() -> list[str]:
@@ -306,9 +333,9 @@ def settle(engine: Engine, journal: Journal, node_ids: Collection[str], seconds:
                       if raw["ID"] in node_ids and (raw.get("Status") or {}).get("State") != "ready")
 
     _back, missing = wait_until(away, lambda found: not found, seconds)
-    period = entry.heartbeat
-    engine.update_swarm(lambda spec: _with_heartbeat(spec, period))
-    journal.write(replace(entry, heartbeat=0))
+    period, interval = entry.heartbeat, entry.interval
+    engine.update_swarm(lambda spec: _with(spec, period, interval))
+    journal.write(replace(entry, heartbeat=0, interval=-1))
     return True, missing
 
 

@@ -19,7 +19,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 
-from ansible_collections.quorum.swarm.plugins.module_utils.raft import certificate, layout
+from ansible_collections.quorum.swarm.plugins.module_utils.raft import certificate, layout, snapshot
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import RaftStateError
 from ansible_collections.quorum.swarm.plugins.module_utils.services import settle
 
@@ -50,6 +50,15 @@ def holds_raft_log(root_dir: str) -> bool:
             return any(entry.name.endswith(".wal") for entry in entries)
     except FileNotFoundError:
         return False
+
+
+def newest_snapshot(root_dir: str) -> str:
+    """File name of the newest raft snapshot, ``TERM-INDEX.snap``; empty: there is none, or it cannot be seen."""
+    try:
+        names = snapshot.snapshot_names(os.listdir(os.path.join(directory(root_dir), layout.SNAPSHOT_FOLDER)))
+    except OSError:
+        return ""
+    return names[0] if names else ""
 
 
 def known_managers(root_dir: str) -> list[tuple[str, str]]:

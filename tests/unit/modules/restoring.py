@@ -34,6 +34,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.raft.layout import (
     ENGINE_SETTINGS,
     NODE_CERTIFICATE,
     NODE_KEY,
+    SNAPSHOT_FOLDER,
 )
 
 from tests.unit.modules.scripted import Request, Script
@@ -43,6 +44,8 @@ NEW_KEY = "SWMKEY-1-" + "n" * 43
 """The unlock key after a rotation."""
 HEARTBEAT = 5 * 10**9
 """Nanoseconds: the dispatcher's, as a swarm has it by default."""
+INTERVAL = 10000
+"""Entries between two snapshots, as a swarm has it by default."""
 OLD = {
     "certificates/swarm-node.crt": b"of before",
     "certificates/swarm-node.key": b"SEALED",
@@ -92,6 +95,8 @@ class Machine:
         self.inits: list[dict[str, Any]] = []
         self.labels = {lease.LABEL: "old", "kept": "yes"}
         self.heartbeat = HEARTBEAT
+        self.intervals = [INTERVAL]
+        """Every snapshot interval that it had, the last one at the end."""
         self.objects: dict[str, list[tuple[str, str]]] = {}
         self.trouble: dict[str, Any] = {}
         """What goes wrong: ``stop``, ``start``: words; ``init``: an answer; ``unlocked``: the key stays in clear …"""
@@ -171,7 +176,8 @@ class Machine:
     def _swarm(self, _request: Request) -> tuple[int, Any]:
         autolock = self.inits[-1]["Spec"]["EncryptionConfig"]["AutoLockManagers"] if self.inits else False
         spec = {"EncryptionConfig": {"AutoLockManagers": False if "autolock" in self.trouble else autolock},
-                "Labels": dict(self.labels), "Dispatcher": {"HeartbeatPeriod": self.heartbeat}}  # fmt: skip
+                "Labels": dict(self.labels), "Dispatcher": {"HeartbeatPeriod": self.heartbeat},
+                "Raft": {"SnapshotInterval": self.intervals[-1]}}  # fmt: skip
         return 200, {"ID": self.trouble.get("swarm") or self._own()[0], "Version": {"Index": 9}, "Spec": spec}
 
     def _nodes(self, _request: Request) -> tuple[int, Any]:
@@ -210,6 +216,11 @@ class Machine:
             return self.trouble["update"]
         self.labels = dict(request.body.get("Labels") or {})
         self.heartbeat = request.body["Dispatcher"]["HeartbeatPeriod"]
+        if self.intervals[-1] == 1 and "snapshot" not in self.trouble:
+            lay(self.swarm, {f"{SNAPSHOT_FOLDER}{9:016x}-{9:016x}.snap": b"taken"})
+        interval = request.body["Raft"]["SnapshotInterval"]
+        if interval != self.intervals[-1]:
+            self.intervals.append(interval)
         if request.query.get("rotateManagerUnlockKey"):
             self.rotations += 1
             self.unlock_key = NEW_KEY if self.rotations == 1 else f"SWMKEY-1-{str(self.rotations) * 43}"[:52]

@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 from ansible_collections.quorum.swarm.plugins.module_utils import journal, reinit, statedir
 from ansible_collections.quorum.swarm.plugins.module_utils.journal import Entry
-from ansible_collections.quorum.swarm.plugins.module_utils.raft.layout import ENGINE_SETTINGS, NODE_KEY
+from ansible_collections.quorum.swarm.plugins.module_utils.raft.layout import ENGINE_SETTINGS, NODE_KEY, SNAPSHOT_FOLDER
 from ansible_collections.quorum.swarm.plugins.module_utils.reinit import Failed, Reinit, Source
 
 from tests.unit.kept_archives import LOCKED, PLAIN, capture
 from tests.unit.modules.restoring import (
     HEARTBEAT,
+    INTERVAL,
     OLD,
     Killed,
     Machine,
@@ -94,10 +95,14 @@ def test_a_state_becomes_a_swarm_of_one(make: Make, monkeypatch: pytest.MonkeyPa
     work = work_of(machine)
     done = work.run(entry_of(machine))
     # What is about to be done is on the disk before it is done; what was done, right after it.
-    assert " ".join(trace) == "begun aside PLACE placed forcing INIT forced forced restarted finished"
+    asked = "" if name == LOCKED else " forced"  # what is to be put back, and that it was
+    assert " ".join(trace) == f"begun aside PLACE placed forcing INIT forced forced{asked} restarted finished"
     assert (machine.heartbeat, done.heartbeat) == (reinit.PATIENCE, HEARTBEAT)
     assert machine.calls == ["stop", "start", "stop", "start"]
-    assert list(work.phases) == ["stop", "aside", "place", "start", "force", "restart", "return"]
+    phases = ["stop", "aside", "place", "start", "force", "restart", "return"]
+    assert [one for one in work.phases if one != "snapshot"] == phases
+    assert ("snapshot" in work.phases) == (name == PLAIN)  # one that locks itself takes one by itself
+    assert machine.intervals == ([INTERVAL] if name == LOCKED else [INTERVAL, 1, INTERVAL])
     assert (done.step, done.opened, bool(done.finished_at)) == ("finished", name == LOCKED, True)
     assert machine.journal().read() == done
     assert (machine.place, *machine.node) == ("active", done.swarm_id, done.node_id)
@@ -105,9 +110,9 @@ def test_a_state_becomes_a_swarm_of_one(make: Make, monkeypatch: pytest.MonkeyPa
     if name == LOCKED:
         assert machine.clear_keys == []
         assert relocked(machine)
-    assert {path: content for path, content in tree(machine.swarm).items() if path not in (ENGINE_SETTINGS, NODE_KEY)
-            } == {path: content for path, content in machine.archived.items() if path not in (
-                ENGINE_SETTINGS, NODE_KEY)}  # fmt: skip
+    assert {path: content for path, content in tree(machine.swarm).items()
+            if path not in (ENGINE_SETTINGS, NODE_KEY) and not path.startswith(SNAPSHOT_FOLDER)} == {path: content for path, content in machine.archived.items() if path not in (
+                ENGINE_SETTINGS, NODE_KEY) and not path.startswith(SNAPSHOT_FOLDER)}  # fmt: skip
 
 
 def test_a_drill_needs_no_patience(make: Make) -> None:
@@ -124,6 +129,40 @@ def test_who_is_patient_stays_as_patient(make: Make, declared: int) -> None:
     machine.heartbeat = declared
     assert work_of(machine).run(entry_of(machine)).heartbeat == 0
     assert machine.heartbeat == declared
+
+
+def test_without_a_snapshot_it_only_takes_longer(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reinit, "SNAPSHOT", 0.1)
+    machine = make(PLAIN)
+    machine.trouble["snapshot"] = True
+    assert work_of(machine).run(entry_of(machine)).step == "finished"
+    assert machine.intervals == [INTERVAL, 1, INTERVAL]
+
+
+@pytest.mark.parametrize("declared", [0, 1, 500])
+@pytest.mark.parametrize("after", [1, 2])
+def test_killed_before_the_interval_was_put_back(
+    make: Make, monkeypatch: pytest.MonkeyPatch, declared: int, after: int
+) -> None:
+    """What it was is in the journal, and not what is found there when the run goes on."""
+    monkeypatch.setattr(reinit, "SNAPSHOT", 0.1)
+    machine = make(PLAIN)
+    machine.intervals = [declared]
+    update, calls = machine.engine.update_swarm, [0]
+
+    def dies(change: Any, **options: Any) -> Any:
+        update(change, **options)
+        calls[0] += 1
+        if calls[0] == after:
+            raise Killed("after update")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(machine.engine, "update_swarm", dies)
+        with pytest.raises(Killed):
+            work_of(machine).run(entry_of(machine))
+    assert kept(machine).interval == declared
+    done = work_of(machine).run(kept(machine))
+    assert (machine.intervals[-1], done.interval, done.heartbeat) == (declared, -1, HEARTBEAT)
 
 
 def test_the_swarm_settles_when_the_nodes_are_back(make: Make) -> None:
