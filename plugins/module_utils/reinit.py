@@ -259,10 +259,11 @@ class Reinit:
         them it often takes longer than the six heartbeat periods after which a new leader calls it down and starts its
         tasks anew (seen on Docker 26.1; docs/engine-behaviour.md). ``settle`` puts the old period back.
 
-        A manager that starts alone stands for election at once only where the first 64 kB of its log hold all changes
-        of members; else after an election timeout of 10 to 20 s (swarmkit, manager/state/raft/raft.go:
-        ``campaignWhenAble``). A snapshot spares it that. An engine that locks itself has just taken one; another one
-        takes one with the second of two changes, where one entry is enough for it.
+        A manager that starts alone stands for election after the first piece of its log, 64 kB; where members were
+        removed behind that it may not yet, and does when an election timeout of 10 to 20 s has passed (swarmkit,
+        manager/state/raft/raft.go: ``campaignWhenAble``). A snapshot spares it that, if at least one entry comes after
+        it: without any there is no first piece. An engine that locks itself has just taken one. Another one takes one
+        with the second of two changes, where one entry is enough for it; the third change is the entry.
         """
         engine = self.daemon.engine
         spec = engine.swarm()["Spec"]
@@ -274,15 +275,20 @@ class Reinit:
         if entry.settled:
             return entry
         self.journal.write(entry)
-        patience, interval = PATIENCE if entry.heartbeat else 0, entry.interval
-        if interval < 0:
-            engine.update_swarm(lambda found: _with(found, patience, -1))
-            return entry
+        if entry.interval >= 0:
+            entry = self._take_snapshot(entry)
+        patience = PATIENCE if entry.heartbeat else 0
+        engine.update_swarm(lambda found: _with(found, patience, -1))
+        return entry
+
+    def _take_snapshot(self, entry: Entry) -> Entry:
+        """Have the engine write a snapshot of its log. Its interval is as before afterwards."""
+        engine, root_dir, interval = self.daemon.engine, self.daemon.root_dir, entry.interval
         with self._phase("snapshot"):
-            before = statedir.newest_snapshot(self.daemon.root_dir)
-            engine.update_swarm(lambda found: _with(found, patience, 1))
+            before = statedir.newest_snapshot(root_dir)
+            engine.update_swarm(lambda found: _with(found, 0, 1))
             engine.update_swarm(lambda found: _with(found, 0, interval))
-            wait_until(lambda: statedir.newest_snapshot(self.daemon.root_dir) != before, bool, SNAPSHOT)
+            wait_until(lambda: statedir.newest_snapshot(root_dir) != before, bool, SNAPSHOT)
         return self.journal.write(replace(entry, interval=-1))
 
     def _return(self) -> None:

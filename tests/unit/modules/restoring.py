@@ -97,6 +97,8 @@ class Machine:
         self.heartbeat = HEARTBEAT
         self.intervals = [INTERVAL]
         """Every snapshot interval that it had, the last one at the end."""
+        self.after_snapshot = 0
+        """Changes of the swarm since the last snapshot."""
         self.objects: dict[str, list[tuple[str, str]]] = {}
         self.trouble: dict[str, Any] = {}
         """What goes wrong: ``stop``, ``start``: words; ``init``: an answer; ``unlocked``: the key stays in clear …"""
@@ -216,7 +218,9 @@ class Machine:
             return self.trouble["update"]
         self.labels = dict(request.body.get("Labels") or {})
         self.heartbeat = request.body["Dispatcher"]["HeartbeatPeriod"]
+        self.after_snapshot += 1
         if self.intervals[-1] == 1 and "snapshot" not in self.trouble:
+            self.after_snapshot = 0
             lay(self.swarm, {f"{SNAPSHOT_FOLDER}{9:016x}-{9:016x}.snap": b"taken"})
         interval = request.body["Raft"]["SnapshotInterval"]
         if interval != self.intervals[-1]:

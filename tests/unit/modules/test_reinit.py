@@ -103,6 +103,7 @@ def test_a_state_becomes_a_swarm_of_one(make: Make, monkeypatch: pytest.MonkeyPa
     assert [one for one in work.phases if one != "snapshot"] == phases
     assert ("snapshot" in work.phases) == (name == PLAIN)  # one that locks itself takes one by itself
     assert machine.intervals == ([INTERVAL] if name == LOCKED else [INTERVAL, 1, INTERVAL])
+    assert machine.after_snapshot == 1, "with nothing after its snapshot it does not stand for election"
     assert (done.step, done.opened, bool(done.finished_at)) == ("finished", name == LOCKED, True)
     assert machine.journal().read() == done
     assert (machine.place, *machine.node) == ("active", done.swarm_id, done.node_id)
