@@ -26,12 +26,14 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
 )
 from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir
 
-START, JUDGED, PLAN, EMPTIED = "__swarm_heal_start", "__swarm_heal_judged", "__swarm_heal_plan", "__swarm_heal_emptied"
+START, JUDGED, PLAN, EMPTIED, MADE = (
+    "__swarm_heal_start", "__swarm_heal_judged", "__swarm_heal_plan", "__swarm_heal_emptied", "__swarm_heal_made")
 """The variables of localhost in which the playbooks register the stages."""
 SEEN, DAEMON, REBOOTED = "__swarm_heal_seen", "__swarm_heal_daemon", "__swarm_heal_rebooted"
-NOTED, CLEANED, LEFT, JOINED = "__swarm_heal_noted", "__swarm_heal_cleaned", "__swarm_left", "__swarm_joined"
+NOTED, CLEANED, LEFT, JOINED, STOOD = (
+    "__swarm_heal_noted", "__swarm_heal_cleaned", "__swarm_left", "__swarm_joined", "__swarm_stood_in")
 """Those in which hosts registered what was true of them, and what they did."""
-STAGES = ("start", "judge", "acted", "plan", "emptied", "report")
+STAGES = ("start", "judge", "acted", "plan", "emptied", "made", "report")
 
 
 class ActionModule(ActionBase):
@@ -265,19 +267,43 @@ class ActionModule(ActionBase):
             _say(f"{host} does not become a new node: {_words(result)}")
         hosts = [host for host in told["hosts"] if host not in failed]
         if failed and self._told(START)["playbook"] == "rejoin":
-            return {"remover": [], "removals": [], "leave": [], "closer": [], "join": [], "orders": [], "placer": [],
-                    "giver": [told["actor"]], "unmade": failed, "finish": []}
+            nobody = ("remover", "removals", "leave", "closer", "join", "controller")
+            return {**{name: [] for name in nobody}, "giver": [told["actor"]], "unmade": failed, "stand_ins": {}}
         work = self._work(view, facts, hosts, told["actor"])
         removals = [asdict(item) for item in work.removals]
         leave = [one.host for one in work.rejoins if one.leave and not one.joined]
+        gone = {one.node_id for one in work.removals}
         return {
             "removals": removals, "remover": [told["actor"]] if removals else [], "leave": leave,
             "closer": [told["actor"]] if leave else [],
             "join": [one.host for one in work.rejoins],
-            "orders": [asdict(order) for order in work.orders],
-            "placer": [told["actor"]] if work.orders else [], "giver": [told["actor"]], "unmade": failed,
-            "finish": [one.host for one in work.rejoins], "replaced": dict(work.replaced),
-            "removed": [node.as_dict() for node in view.nodes if node.id in {one.node_id for one in work.removals}],
+            "orders": [asdict(order) for order in work.orders], "controller": ["localhost"],
+            "giver": [told["actor"]], "unmade": failed, "replaced": dict(work.replaced),
+            "stand_ins": {order.host: order.node_id for order in work.orders
+                          if order.host in work.replaced.values()},
+            "managers": [[node.id, node.manager_addr] for node in view.reachable if node.id not in gone],
+            "removed": [node.as_dict() for node in view.nodes if node.id in gone],
+        }
+
+    def _made(self, args):
+        """Who gets a place in the swarm: those that joined, and spares that are ready."""
+        told = self._told(EMPTIED)
+        unmade = []
+        for host in told["join"]:
+            left = self._of(host, LEFT) if host in told["leave"] else {}
+            result = left if left and not returning.came_back(left) else self._of(host, JOINED)
+            if not returning.came_back(result):
+                unmade.append(host)
+                _say(f"{host} does not become a new node: {_words(result)}")
+        unready = [spare for spare in told["stand_ins"] if not returning.came_back(self._of(spare, STOOD))]
+        for spare in unready:
+            _say(f"{spare} is not made a manager: {_words(self._of(spare, STOOD))}")
+        orders = [order for order in told["orders"] if order["host"] not in (*unmade, *unready)]
+        return {
+            "orders": orders, "placer": [self._told(PLAN)["actor"]] if orders else [],
+            "finish": [host for host in told["join"] if host not in unmade],
+            "unmade": [*told["unmade"], *unmade],
+            "replaced": {host: spare for host, spare in (told.get("replaced") or {}).items() if spare not in unready},
         }
 
     # -- what came of it
@@ -303,13 +329,13 @@ class ActionModule(ActionBase):
             begun = datetime.fromtimestamp(float(start["at"]), timezone.utc)
             data = {"kind": start["playbook"], "swarm_id": view.swarm.id, "began": begun.isoformat(timespec="seconds"),
                     "seconds": round(time.time() - float(start["at"]), 1), "sick": judged.get("began") or [],
-                    "did": did, "replaced": self._told(EMPTIED).get("replaced") or {},
+                    "did": did, "replaced": self._told(MADE).get("replaced") or {},
                     "left": [item.as_dict() for item in left], "removed": self._told(EMPTIED).get("removed") or [],
                     "nodes": [node.as_dict() for node in view.nodes]}
             name = f"{start['playbook']}-{view.swarm.id}-{begun.strftime('%Y%m%dT%H%M%SZ')}.json"
             path = controller_dir.keep_report(self._wanted.controller_dir, name, json.dumps(data, indent=1) + "\n")
             _say(f"report: {path}")
-        failed = self._told(EMPTIED).get("unmade") or []
+        failed = (self._told(MADE) or self._told(EMPTIED)).get("unmade") or []
         words = [f"{item.what}. {self._why_left(item)}".rstrip() for item in left]
         words += [f"{host} was not made a new node (see above)." for host in failed
                   if host not in {item.host for item in left}]
@@ -319,7 +345,7 @@ class ActionModule(ActionBase):
 
     def _why_left(self, item):
         """What is to do about a node that is still sick."""
-        for name in (CLEANED, NOTED, DAEMON):
+        for name in (JOINED, LEFT, CLEANED, NOTED, DAEMON):
             result = self._of(item.host, name)
             if result and not result.get("skipped") and not returning.came_back(result):
                 return _words(result)
@@ -349,7 +375,7 @@ class ActionModule(ActionBase):
             if done:
                 did[host] = done
                 lines.append(f"  {host:<8}  {'; '.join(done)}")
-        for host, spare in (self._told(EMPTIED).get("replaced") or {}).items():
+        for host, spare in (self._told(MADE).get("replaced") or {}).items():
             lines.append(f"  {host:<8}  {f'{spare} has taken its place' if spare else 'its entry was removed'}")
         return lines, did
 

@@ -42,9 +42,10 @@ options:
       - V(acted) says for whom it went well, so that the swarm is to be waited for.
       - V(plan) decides who becomes a new node and who takes whose place, or refuses.
       - V(emptied) says, when hosts were emptied, what a manager does about them.
+      - V(made) says who gets a place in the swarm, of those that joined and of the spares.
       - V(report) prints and keeps the report, and fails with what is left.
     type: str
-    choices: [start, judge, acted, plan, emptied, report]
+    choices: [start, judge, acted, plan, emptied, made, report]
     required: true
   playbook:
     description: With O(stage=start), whose run this is.

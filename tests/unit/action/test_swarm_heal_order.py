@@ -19,7 +19,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.quorum.swarm.plugins.action import swarm_heal_order
 
 HOSTS = {"m1": "192.0.2.11", "m2": "192.0.2.12", "m3": "192.0.2.13", "w1": "192.0.2.31", "w2": "192.0.2.32"}
-STAGES = {"start": "start", "judge": "judged", "acted": "acted", "plan": "plan", "emptied": "emptied"}
+STAGES = {"start": "start", "judge": "judged", "acted": "acted", "plan": "plan", "emptied": "emptied", "made": "made"}
 UNREACHABLE = {"unreachable": True, "msg": "no route"}
 DOCKER = "Docker does not start on this host: no space left on device."
 
@@ -137,6 +137,62 @@ def test_a_manager_that_cannot_be_emptied_is_replaced(controller: Controller) ->
     assert [(item["host"], item["role"], item["availability"]) for item in emptied["orders"]] == [
         ("w2", "manager", "drain")]  # fmt: skip
     assert [item["hostname"] for item in emptied["removed"]] == ["m3"]
+    # Its Docker is started anew before it is promoted, with the managers that live.
+    assert emptied["stand_ins"] == {"w2": "node-w2"}
+    assert emptied["managers"] == [["node-m1", "192.0.2.11:2377"], ["node-m2", "192.0.2.12:2377"]]
+    controller.hostvars["w2"]["__swarm_stood_in"] = {"changed": True}
+    made = controller("made")
+    assert (made["placer"], [item["host"] for item in made["orders"]], made["replaced"]) == (
+        ["m1"], ["w2"], {"m3": "w2"})  # fmt: skip
+
+
+@pytest.mark.parametrize("result", [UNREACHABLE, {"failed": True, "msg": DOCKER}, {}])
+def test_a_spare_that_is_not_ready_is_not_promoted(controller: Controller, result: dict[str, Any]) -> None:
+    controller.see(m3="silent")
+    controller("start")
+    controller("judge")
+    controller("plan")
+    assert controller("emptied")["stand_ins"] == {"w2": "node-w2"}
+    controller.hostvars["w2"]["__swarm_stood_in"] = result
+    made = controller("made")
+    assert (made["placer"], made["orders"], made["replaced"]) == ([], [], {})
+    assert controller.said[-1].startswith("w2 is not made a manager: ")
+
+
+def test_who_does_not_join_gets_no_place(controller: Controller) -> None:
+    """And the run goes on with the others, gives the lease back and reports."""
+    controller.see(w1="stopped", w2="stopped")
+    controller("start")
+    controller("judge")
+    controller.put("w1", "daemon", {"failed": True, "msg": DOCKER})
+    controller.put("w2", "daemon", {"failed": True, "msg": DOCKER})
+    controller("acted")
+    controller("judge")
+    assert controller("plan")["note"] == ["w1", "w2"]
+    for host in ("w1", "w2"):
+        controller.put(host, "noted", {"changed": True})
+        controller.put(host, "cleaned", {"changed": True, "aside": "/x"})
+    emptied = controller("emptied")
+    assert (emptied["join"], emptied["giver"]) == (["w1", "w2"], ["m1"])
+    controller.hostvars["w1"]["__swarm_joined"] = {"changed": True, "node_id": "new-w1"}
+    controller.hostvars["w2"]["__swarm_joined"] = UNREACHABLE
+    made = controller("made")
+    assert (made["finish"], made["unmade"], [item["host"] for item in made["orders"]]) == (["w1"], ["w2"], ["w1"])
+    report = controller("report")
+    assert report["failed"]
+    assert "w2 is down" in report["msg"]
+
+
+def test_who_did_not_leave_gets_no_place(controller: Controller) -> None:
+    controller("start", playbook="rejoin", node="m1")
+    controller("plan")
+    controller.put("m1", "noted", {"changed": True})
+    controller("emptied")
+    controller.hostvars["m1"]["__swarm_left"] = {"failed": True, "msg": DOCKER}
+    controller.hostvars["m1"]["__swarm_joined"] = {"skipped": True}
+    made = controller("made")
+    assert (made["placer"], made["finish"], made["unmade"]) == ([], [], ["m1"])
+    assert controller.said[-1] == f"m1 does not become a new node: {DOCKER}"
 
 
 def test_check_mode_shows_the_ladder_and_takes_no_lease(controller: Controller) -> None:
