@@ -1,0 +1,350 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`heal` of a swarm in which the leader's host, and in some cases a worker's, is ill in one way or another.
+
+Three managers in three zones, two workers, and one more that may stand in for a manager. One run with the illness; then
+it ends (the host is powered on, the disk has room again), and where that is needed one more; the last one changes
+nothing.
+
+The checker: one swarm with its ID and all objects; in the end the managers of the inventory, reachable, drained, in
+their zones, and the spare a worker again; new tasks read the secret and the config, and reach each other over the
+overlay network; labels are kept; the kept unlock key is right, no key lies in clear; no request fails on workers that are
+not ill, from before the illness until after the last run.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.faults.shard_recover import told_briefly
+from tests.lab.lab import Lab
+from tests.testinfra import objects, restored, swarms
+from tests.testinfra.inventories import Inventories
+from tests.testinfra.playbooks import Operator, Run
+
+TITLE = "`heal` of a swarm of three managers whose leader's host is ill."
+COLUMNS = ("ill", "the run with it", "a spare stood in", "when it is over", "failed requests")
+
+MANAGERS, WORKERS, SPARE = ["m1", "m2", "m3"], ["w1", "w2", "s1"], "s1"
+LIMIT = 600
+
+STOPPED = "Docker stopped"
+LOOPING = "Docker killed a second after each start"
+BROKEN = "daemon.json broken"
+STUCK = "Docker frozen"
+OFF = "host off"
+EMPTIED = "state directory emptied"
+DAMAGED = "raft log damaged"
+EXPIRED = "certificate ended"
+FULL = "disk of the state full"
+BOTH_FULL = "disk of the state and of /var/lib/quorum.swarm full"
+
+CASES = (
+    # suite, illness, autolock, also a worker
+    ("trixie", STOPPED, True, True),
+    ("trixie", LOOPING, True, False),
+    ("trixie", OFF, True, False),
+    ("trixie", EXPIRED, True, False),
+    ("trixie", FULL, True, False),
+    ("trixie", EMPTIED, True, True),
+    ("trixie", DAMAGED, False, False),
+    ("trixie", STUCK, True, False),
+    ("trixie", BROKEN, True, False),
+    ("trixie", BOTH_FULL, False, False),
+    ("trixie", EXPIRED, False, True),
+    ("trixie", OFF, False, False),
+    ("trixie", STUCK, False, True),
+    ("bookworm", STOPPED, True, True),
+    ("bookworm", OFF, True, False),
+    ("bookworm", EMPTIED, True, False),
+    ("forky", STOPPED, True, True),
+    ("forky", OFF, True, False),
+    ("forky", EMPTIED, True, False),
+)
+KEEPS_ITS_NODE = (STOPPED, STUCK)
+"""Illnesses after which the host is the node that it was."""
+FULL_DISK = "/mnt/small"
+DROP_IN = "/etc/systemd/system/docker.service.d/90-dies.conf"
+
+
+@dataclass
+class Shared:
+    """What all points use. One lab at a time."""
+
+    operator: Operator
+    folder: Path
+    labs: dict[str, Lab] = field(default_factory=dict)
+
+    def lab(self, suite: str) -> Lab:
+        """The lab of an engine, with nothing in it."""
+        if suite not in self.labs:
+            self.end()
+        self.labs[suite] = Lab.up(f"heal-{suite}", managers=3, workers=2, spares=1, suite=suite)
+        self.labs[suite].reset()
+        return self.labs[suite]
+
+    def end(self) -> None:
+        """Take down what is up."""
+        while self.labs:
+            self.labs.popitem()[1].down()
+
+
+@dataclass
+class Scene:
+    """A swarm, and who of it is ill."""
+
+    lab: Lab
+    operator: Operator
+    inventory: Path
+    controller: Path
+    locked: bool
+    swarm_id: str
+    nodes: dict[str, swarms.Member]
+    objects: dict[str, set[tuple[str, str]]]
+    ill: list[str]
+    """The leader first."""
+
+    @property
+    def asked(self) -> str:
+        """A manager that is not ill."""
+        return next(name for name in MANAGERS if name not in self.ill)
+
+    def heal(self) -> Run:
+        """Run `heal`."""
+        done = self.operator.start("heal", self.inventory).wait(seconds=LIMIT)
+        print(f"heal: status {done.status}, {done.seconds:.1f} s")
+        assert "SWMKEY-1-" not in done.output
+        return done
+
+    def takes_no_part(self, name: str) -> bool:
+        """Whether the swarm sees that this node is ill."""
+        node = swarms.by_hostname(swarms.host(self.lab, self.asked)).get(name)
+        return node is None or (node.state == "down" and node.reachability != "reachable")
+
+    def assert_whole(self, kept: list[str]) -> None:
+        """Every host is the node that it shall be.
+
+        :param kept: hosts that are the nodes that they were.
+        """
+        by_manager = swarms.host(self.lab, self.asked)
+
+        def ready() -> bool:
+            return all(node.state == "ready" and node.reachability in ("", "reachable")
+                       for node in swarms.members(by_manager))  # fmt: skip
+
+        swarms.eventually(ready, "all nodes are ready", seconds=60)
+        found = swarms.by_hostname(by_manager)
+        roles = {name: node.role for name, node in found.items()}
+        assert roles == {**dict.fromkeys(MANAGERS, "manager"), **dict.fromkeys(WORKERS, "worker")}, roles
+        for name, node in found.items():
+            was = self.nodes[name]
+            assert (node.labels, node.availability) == (was.labels, was.availability), (name, node, was)
+            assert (node.id == was.id) == (name in kept), f"{name} is {'another' if name in kept else 'the same'} node"
+        assert swarms.swarm(by_manager)["ID"] == self.swarm_id
+        for kind, things in objects.listed(self.lab, self.asked).items():
+            assert kind == "node" or things == self.objects[kind], kind
+        labels = swarms.swarm(by_manager)["Spec"]["Labels"]
+        assert "quorum.swarm/lease" not in labels, labels
+        restored.assert_works(self.lab, self.asked, ["w1", "w2"])
+        if self.locked:
+            restored.assert_keys(self.lab, self.asked, MANAGERS, self.controller)
+
+
+def points() -> list[str]:
+    """Every case, the most telling first."""
+    return [f"{suite}: {what}, {'autolock' if locked else 'no autolock'}{', on a worker too' if too else ''}"
+            for suite, what, locked, too in CASES]
+
+
+@contextmanager
+def session() -> Iterator[Shared]:
+    """A lab of its own, one engine at a time."""
+    with tempfile.TemporaryDirectory() as name:
+        shared = Shared(Operator(Path(name)), Path(name))
+        try:
+            yield shared
+        finally:
+            shared.end()
+
+
+def run(shared: Shared, point: str) -> list[str]:
+    """Make the swarm, make it ill, heal it, and end what made it ill."""
+    number = points().index(point)
+    suite, what, locked, too = CASES[number]
+    folder = shared.folder / f"point-{number}-{time.monotonic_ns()}"
+    folder.mkdir()
+    lab = shared.lab(suite)
+    with told_briefly():
+        scene = _scene(shared.operator, lab, folder, locked, too)
+        try:
+            return _run(scene, what)
+        finally:
+            for name in scene.ill:
+                lab.node(name).remove()  # with whatever it has on it
+
+
+def _scene(operator: Operator, lab: Lab, folder: Path, locked: bool, too: bool) -> Scene:
+    controller = folder / "controller"
+    inventory = Inventories(lab, folder).write(
+        MANAGERS, WORKERS, hosts={SPARE: {"swarm_spare_manager": True, "swarm_zone": "c"}},
+        swarm_controller_dir=str(controller), ansible_timeout=5, swarm_autolock=locked,
+    )  # fmt: skip
+    operator.provision(inventory)
+    objects.populate(lab, "m1")
+    lab.node("m1").run("docker node update --label-add rack=7 m3")
+    found = swarms.by_hostname(swarms.host(lab, "m1"))
+    leader = next(name for name, node in found.items() if node.leader)
+    return Scene(lab, operator, inventory, controller, locked, str(swarms.swarm(swarms.host(lab, "m1"))["ID"]), found,
+                 objects.listed(lab, "m1"), [leader, *(["w1"] if too else [])])
+
+
+def _run(scene: Scene, what: str) -> list[str]:
+    """One point, once its swarm is there."""
+    lab, well = scene.lab, [name for name in ("w1", "w2") if name not in scene.ill]
+    with lab.probe(well, period=0.1) as probe:
+        if what == EXPIRED:
+            _own_root(scene)
+        for name in scene.ill:
+            _make_ill(scene, name, what)
+        for name in scene.ill:
+            swarms.eventually(lambda name=name: scene.takes_no_part(name), f"{name} takes no part", seconds=120)  # type: ignore[misc]
+        first = scene.heal()
+        managers = swarms.by_hostname(swarms.host(lab, scene.asked))
+        stands_in = managers[SPARE].reachability == "reachable"
+        assert sum(node.reachability == "reachable" for node in managers.values()) == 3 or not first.ok, first.report
+        _end(scene, what)
+        second = scene.heal()
+        assert second.ok, second.report
+        kept = [name for name in scene.nodes if name not in scene.ill or what in KEEPS_ITS_NODE]
+        scene.assert_whole(kept)
+        again = scene.heal()
+        assert again.ok, again.report
+        assert not again.changed, again.report
+    assert not probe.failures, probe.failures[:3]
+    said = "healed" if first.ok and not stands_in else _words(first) if not first.ok else "replaced"
+    then = f"healed, {second.seconds:.0f} s" if second.changed else "nothing to do"
+    return [", ".join(scene.ill), f"{said}, {first.seconds:.0f} s", "yes" if stands_in else "no", then,
+            f"0 of {probe.requests}"]  # fmt: skip
+
+
+def _words(run: Run) -> str:
+    """What a run that could not heal all said, without its address."""
+    text = " ".join(run.failures.split())
+    return f"told: {text[:160]}"
+
+
+def _make_ill(scene: Scene, name: str, what: str) -> None:
+    node = scene.lab.node(name)
+    if what == OFF:
+        node.kill()
+    elif what == STOPPED:
+        node.run("systemctl stop docker.socket docker")
+    elif what == STUCK:
+        node.run("kill -STOP $(pidof dockerd)")
+    elif what == EMPTIED:
+        node.run(f"systemctl stop docker.socket docker; rm -rf {restored.STATE}; systemctl start docker")
+    elif what == LOOPING:
+        node.run(f"mkdir -p $(dirname {DROP_IN}); printf '[Service]\\nRestart=always\\nExecStartPost=/bin/sh -c "
+                 f"\"(sleep 1; kill -9 $MAINPID) &\"\\n' > {DROP_IN}; systemctl daemon-reload")  # fmt: skip
+        node.run("systemctl restart docker", check=False)
+    elif what == BROKEN:
+        node.run("echo '{broken' > /etc/docker/daemon.json; systemctl restart docker", check=False)
+    elif what == DAMAGED:
+        node.run("systemctl stop docker.socket docker; cd /var/lib/docker/swarm/raft/wal-v3-encrypted; "
+                 "for one in *.wal; do dd if=/dev/urandom of=$one bs=1 seek=3000 count=2000 conv=notrunc; done; "
+                 "systemctl start docker", check=False)  # fmt: skip
+    elif what == EXPIRED:
+        _expire(scene, name)
+    else:
+        _fill(scene, name, both=what == BOTH_FULL)
+
+
+def _end(scene: Scene, what: str) -> None:
+    """The illness ends, as far as it is none that `heal` has healed."""
+    for name in scene.ill:
+        node = scene.lab.node(name)
+        if what == OFF:
+            node.start()
+        elif what == LOOPING:
+            node.run(f"rm {DROP_IN}; systemctl daemon-reload; systemctl reset-failed docker.socket docker; "
+                     "systemctl start docker", check=False)  # fmt: skip
+        elif what == BROKEN:
+            node.run("rm /etc/docker/daemon.json; systemctl reset-failed docker.socket docker; systemctl start docker")
+        elif what in (FULL, BOTH_FULL):
+            node.run(f"rm -f {FULL_DISK}/docker/fill*")
+
+
+def _fill(scene: Scene, name: str, both: bool) -> None:
+    """Docker's directory is on a small disk from now on, and that is full."""
+    node = scene.lab.node(name)
+    node.run(f"systemctl stop docker.socket docker; mkdir -p {FULL_DISK} /var/lib/quorum.swarm; "
+             f"mount -t tmpfs -o size=600m small {FULL_DISK}; cp -a /var/lib/docker {FULL_DISK}/docker; "
+             f"cp -a /var/lib/quorum.swarm {FULL_DISK}/own; mount --bind {FULL_DISK}/docker /var/lib/docker; "
+             + (f"mount --bind {FULL_DISK}/own /var/lib/quorum.swarm; " if both else "") + "systemctl start docker",
+             timeout=180)  # fmt: skip
+    if scene.locked:
+        key = scene.lab.node(scene.asked).run("docker swarm unlock-key --quiet").stdout
+        node.run("docker swarm unlock", stdin=key)
+    swarms.eventually(lambda: not scene.takes_no_part(name), f"{name} is back on a small disk")
+    node.run(f"dd if=/dev/zero of={FULL_DISK}/docker/fill bs=1M", check=False)
+    node.run(f"dd if=/dev/zero of={FULL_DISK}/docker/fill2 bs=1k", check=False)
+    node.run("systemctl restart docker", check=False)  # what needs no room yet goes on without any
+
+
+def _own_root(scene: Scene) -> None:
+    """A root certificate of which the key is known here, so that a certificate can be made that has ended."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "swarm-ca")])
+    now = datetime.now(UTC)
+    root = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+            .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=3650))
+            .add_extension(x509.BasicConstraints(True, None), critical=True)
+            .add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False), critical=True)
+            .sign(key, hashes.SHA256()))  # fmt: skip
+    folder = scene.inventory.parent
+    (folder / "root.crt").write_bytes(root.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    (folder / "root.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, *plain))
+    node = scene.lab.node(scene.asked)
+    for part in ("crt", "key"):
+        node.run(f"umask 077; cat > /root/root.{part}", stdin=(folder / f"root.{part}").read_text())
+    node.run("docker swarm ca --rotate --quiet --detach --ca-cert /root/root.crt --ca-key /root/root.key")
+    by_manager = swarms.host(scene.lab, scene.asked)
+    swarms.eventually(lambda: not swarms.swarm(by_manager).get("RootRotationInProgress"), "the root is everywhere")
+    time.sleep(3)
+
+
+def _expire(scene: Scene, name: str) -> None:
+    """This node has the certificate that it had, and it ended yesterday."""
+    folder, node = scene.inventory.parent, scene.lab.node(name)
+    root = x509.load_pem_x509_certificate((folder / "root.crt").read_bytes())
+    key = serialization.load_pem_private_key((folder / "root.key").read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    path = f"{restored.STATE}/certificates/swarm-node.crt"
+    node.run("systemctl stop docker.socket docker")
+    old = x509.load_pem_x509_certificate(node.run(f"cat {path}").stdout.encode())
+    ended = datetime.now(UTC) - timedelta(days=1)
+    made = (x509.CertificateBuilder().subject_name(old.subject).issuer_name(root.subject)
+            .public_key(old.public_key()).serial_number(x509.random_serial_number())
+            .not_valid_before(ended - timedelta(days=90)).not_valid_after(ended))  # fmt: skip
+    for extension in old.extensions:
+        if not isinstance(extension.value, x509.AuthorityKeyIdentifier):
+            made = made.add_extension(extension.value, extension.critical)
+    text = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+    node.run(f"cat > {path}; systemctl start docker", stdin=text, check=False)
+    assert subprocess.run(["openssl", "x509", "-noout", "-checkend", "0"], input=text, text=True, check=False,
+                          capture_output=True).returncode == 1  # fmt: skip
