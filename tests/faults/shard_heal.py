@@ -9,8 +9,8 @@ nothing.
 
 The checker: one swarm with its ID and all objects; in the end the managers of the inventory, reachable, drained, in
 their zones, and the spare a worker again; new tasks read the secret and the config, and reach each other over the
-overlay network; labels are kept; the kept unlock key is right, no key lies in clear; no request fails on workers that are
-not ill, from before the illness until after the last run.
+overlay network; labels are kept; the kept unlock key is right, no key lies in clear; no request fails on workers that
+are not ill, from before the illness until after the last run.
 """
 
 from __future__ import annotations

@@ -137,6 +137,8 @@ class Scene:
     leader: str
     lost: list[str] = field(default_factory=list)
     objects: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    off: list[str] = field(default_factory=list)
+    """Of the frozen, those that were powered off, because a refusal said so."""
 
     @classmethod
     def of(
@@ -297,7 +299,7 @@ def _run(scene: Scene, how: str, then: str) -> list[str]:
             return _brought_back(scene, scene.recover(), probe)
         if then == DAMAGED:
             return _damaged(scene, behind, probe)
-        words = scene.refused()
+        words = _frozen(scene) if how == FROZEN else scene.refused()
         assert words == {"swarm_recover_confirm": scene.swarm["ID"], "swarm_recover_lost": scene.lost}, words
         if then == BEFORE:
             power_on(lab, scene.lost)
@@ -325,8 +327,24 @@ def _run(scene: Scene, how: str, then: str) -> list[str]:
     with lab.probe(WORKERS, period=0.1) as later:
         after = _afterwards(scene, how, then)
     assert not later.failures, later.failures[:3]
-    return [", ".join(scene.lost), "recovered", told["host"], f"{done.seconds:.0f} s",
+    came_of_it = f"refused: {', '.join(scene.off)} not down; powered off, recovered" if scene.off else "recovered"
+    return [", ".join(scene.lost), came_of_it, told["host"], f"{done.seconds:.0f} s",
             f"0 of {probe.requests + later.requests}", after]
+
+
+def _frozen(scene: Scene) -> dict[str, Any]:
+    """A frozen host's kernel still answers for it: where a worker was connected to it, it is not taken for dead, and the
+    operator powers it off, as the refusal says. Returns what is to be typed then.
+    """
+    done = scene.recover()
+    while "is not down" in done.failures:
+        assert not done.changed, done.report
+        alive = sorted(set(re.findall(r"(m\d) is not down", done.failures)) - set(scene.off))
+        assert alive, done.report
+        scene.off.extend(alive)
+        each(alive, lambda name: scene.lab.node(name).kill())
+        done = scene.recover()
+    return typed(done.failures)
 
 
 def _returning_meanwhile(scene: Scene, words: dict[str, Any]) -> Run:
@@ -350,8 +368,7 @@ def _afterwards(scene: Scene, how: str, then: str) -> str:
         said = "two swarms, split"
     elif then != ONE:
         # They are locked where they were off; a frozen or cut off one never was.
-        if how == OFF:
-            unlock(scene, back)
+        unlock(scene, back if how == OFF else scene.off)
         swarms.eventually(lambda: _finds_leader(scene, back), "they find a leader among themselves", seconds=60)
         said = "two swarms, split"
     time.sleep(20)  # an engine that has its entry still would be a manager by now, and workers have looked around
@@ -462,7 +479,8 @@ def bring(scene: Scene, how: str, names: Iterable[str]) -> None:
     if how == OFF:
         power_on(lab, names)
     elif how == FROZEN:
-        each(names, lambda name: lab.node(name).thaw())
+        each([name for name in names if name not in scene.off], lambda name: lab.node(name).thaw())
+        power_on(lab, [name for name in names if name in scene.off])
         close_ssh(lab, names)
     elif how == CUT_OFF:
         lab.heal()
