@@ -154,7 +154,7 @@ def fence(
     entry = forcing.last_run(journal)
     if entry is None or entry.what != WHAT or not entry.reached(journals.FINISHED):
         raise Refused("Nothing was changed: no recovery ended on this host.")
-    tokens, root, patient = entry.fenced == "", ca and entry.fenced != CA, not entry.settled
+    tokens, root, patient = entry.fenced == "", ca and entry.fenced not in (CA, SURE), not entry.settled
     problem = ""
     if not check:
         if patient:
@@ -163,6 +163,8 @@ def fence(
         if tokens:
             settings.apply(engine, settings.Wanted({}, worker_token=True, manager_token=True), check=False)
             entry = journal.write(replace(entry, fenced=TOKENS))
+        if not ca and entry.fenced == TOKENS:
+            entry = journal.write(replace(entry, fenced=SURE))
         if root:
             ended = entry.fenced == BEGUN and not engine.swarm().get("RootRotationInProgress")
             try:
@@ -175,5 +177,7 @@ def fence(
     return {"changed": tokens or root or patient, "fenced": entry.fenced, "problem": problem}
 
 
-TOKENS, BEGUN, CA = "tokens", "begun", "ca"
-"""How far the fence is: the join tokens are new; a new root certificate is on its way; it is everywhere."""
+TOKENS, SURE, BEGUN, CA = "tokens", "sure", "begun", "ca"
+"""How far the fence is: the join tokens are new; that is all of it, because the given-up are off for certain, and a later
+run, to which nobody says so, does not ask for more; a new root certificate is on its way; it is everywhere.
+"""

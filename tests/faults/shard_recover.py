@@ -333,8 +333,8 @@ def _run(scene: Scene, how: str, then: str) -> list[str]:
 
 
 def _frozen(scene: Scene) -> dict[str, Any]:
-    """A frozen host's kernel still answers for it: where a worker was connected to it, it is not taken for dead, and the
-    operator powers it off, as the refusal says. Returns what is to be typed then.
+    """A frozen host's kernel still answers for it: where a worker was connected to it, it is not taken for dead, and
+    the operator powers it off, as the refusal says. Returns what is to be typed then.
     """
     done = scene.recover()
     while "is not down" in done.failures:

@@ -189,3 +189,14 @@ def test_the_fence_is_made_once(make: Make, monkeypatch: pytest.MonkeyPatch) -> 
     assert recovering.fence(engine, [], True, 2.0, False)["fenced"] == recovering.CA
     assert recovering.fence(engine, [], True, 2.0, False)["changed"] is False
     assert len(asked) == 3
+
+
+def test_without_a_new_root_the_fence_is_whole(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator said once that the given-up are off for certain; a run to which nobody says so changes nothing."""
+    here = make()
+    here.recover(here.survey()["aside"])
+    monkeypatch.setattr(recovering.settings, "apply", lambda *_args, **_options: None)
+    first = recovering.fence(here.machine.engine, [], False, 2.0, False)
+    assert (first["changed"], first["fenced"]) == (True, recovering.SURE)
+    for ca in (True, False):
+        assert recovering.fence(here.machine.engine, [], ca, 2.0, False)["changed"] is False
