@@ -178,6 +178,6 @@ def fence(
 
 
 TOKENS, SURE, BEGUN, CA = "tokens", "sure", "begun", "ca"
-"""How far the fence is: the join tokens are new; that is all of it, because the given-up are off for certain, and a later
-run, to which nobody says so, does not ask for more; a new root certificate is on its way; it is everywhere.
+"""How far the fence is: the join tokens are new; that is all of it, because the given-up are off for certain, and a
+later run, to which nobody says so, does not ask for more; a new root certificate is on its way; it is everywhere.
 """

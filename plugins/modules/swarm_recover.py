@@ -138,8 +138,8 @@ autolock:
   returned: with O(state=recovered)
   type: bool
 fenced:
-  description: How far the fence is. V(tokens) the join tokens are new, V(sure) they are, and the root certificate was not
-    asked for, V(begun) it is on its way, V(ca) it is on every node.
+  description: How far the fence is. V(tokens) the join tokens are new, V(sure) they are and the root certificate was
+    not asked for, V(begun) the root certificate is on its way, V(ca) it is on every node.
   returned: with O(state=fenced)
   type: str
 problem:
