@@ -93,8 +93,19 @@ def _on_disk(answered: str, containers: list[str]) -> dict[str, Any]:
         root_dir, found.swarm if found else "", found.node if found else "",
         found.role.removeprefix("swarm-") if found else "", raft_log, tuple(statedir.known_managers(root_dir)),
         shutil.disk_usage(there).free, tuple(containers), asdict(last) if last else {},
-        rejoin_journal.pending(),
+        rejoin_journal.pending(), _room(root_dir),
     ))
+
+
+def _room(path: str) -> int | None:
+    """Bytes that root may still write there; None: nobody knows."""
+    try:
+        while not os.path.exists(path):
+            path = os.path.dirname(path)
+        found = os.statvfs(path)
+    except OSError:
+        return None
+    return found.f_bfree * found.f_frsize
 
 
 def _task_containers(engine: Engine, told: Mapping[str, Any]) -> list[str]:

@@ -39,6 +39,11 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
 DAEMON, REBOOT, REJOIN, REPLACE = RUNGS = ("daemon", "reboot", "rejoin", "replace")
 """Docker is started, restarted or unlocked; the host is rebooted; it becomes a new node; another takes its place."""
 
+FULL = 8 << 20
+"""Fewer free bytes count as a full disk: what an engine writes at its start may come out cut short."""
+NEW_NODE, NEW_MANAGER = 32 << 20, 192 << 20
+"""Free bytes that a new node needs: the engine allocates two log segments of 64 MB, and the old ones are kept."""
+
 
 @dataclass(frozen=True)
 class Sick:
@@ -228,18 +233,27 @@ def _look_at(want: WantedNode, item: HostFacts, entry: Node | None, view: View, 
     if not item.engine.installed:
         return sick(f"{host} is {listed}, and has no Docker",
                     remedy="ansible-playbook quorum.swarm.provision installs it.") if entry is not None else None
+    if not own and entry is None:
+        return Finding("not_a_member", "info", f"{host} is no member of the swarm, and was none.",
+                       "ansible-playbook quorum.swarm.provision makes it one.", host)
+    if not own and entry is not None and _works(entry) and item.problem == "no_sdk":
+        return None
+    room, needed = item.state.room, NEW_MANAGER if manager else NEW_NODE
+    short = "" if room is None or room >= needed else f"{room >> 20} MiB are free in {item.state.root_dir}"
+    fits = (REJOIN,) if not short else ()
+    remedy = f"Make room on its disk, and run again: {short}, and a new node needs {needed >> 20}." if short else ""
+    stands = entry is not None and (_works(entry) or entry.state == "unknown")
+    if room is not None and room < FULL and not stands:
+        return sick(f"{host} is {listed}: its disk is full ({short})", *((REPLACE,) if manager else ()),
+                    remedy="Make room there, and run again.")
     if not own:
-        if entry is None:
-            return Finding("not_a_member", "info", f"{host} is no member of the swarm, and was none.",
-                           "ansible-playbook quorum.swarm.provision makes it one.", host)
-        if _works(entry) and item.problem == "no_sdk":
-            return None
-        return sick(f"{host} is {listed}, and has nothing of the swarm on its disk that can be read", REJOIN)
+        return sick(f"{host} is {listed}, and has nothing of the swarm on its disk that can be read", *fits,
+                    remedy=remedy)
     if own != node_id or entry is None:
-        return sick(f"{host} is node {own}, which the swarm does not list", REJOIN)
+        return sick(f"{host} is node {own}, which the swarm does not list", *fits, remedy=remedy)
     ends = health.parse_time(item.certificate_expires)
     if ends is not None and ends <= now and not _works(entry):
-        return sick(f"{host} is {listed}: its certificate ended {item.certificate_expires}", REJOIN)
+        return sick(f"{host} is {listed}: its certificate ended {item.certificate_expires}", *fits, remedy=remedy)
     here = item.membership
     if _works(entry) and here.state != "locked":
         return None
@@ -248,7 +262,7 @@ def _look_at(want: WantedNode, item: HostFacts, entry: Node | None, view: View, 
     told = ("its manager is locked" if here.state == "locked" else
             f"Docker does not answer there ({item.detail.rstrip('.') or 'it stands still'})" if not item.engine.answers
             else f"Docker calls it {here.state}" + (f" ({here.error.rstrip('.')})" if here.error else ""))
-    return sick(f"{host} is {listed}: {told}", DAEMON, REBOOT, REJOIN,
+    return sick(f"{host} is {listed}: {told}", DAEMON, REBOOT, *fits, remedy=remedy,
                 may_restart=not entry.reachable or _spares_one(view))
 
 

@@ -274,6 +274,8 @@ class LocalState:
     """The journal of the last restore or recovery on this host (``reinit.Entry``); empty: there was none."""
     rejoin: Mapping[str, Any] = field(default_factory=dict)
     """The rejoin that was broken off on this host (``rejoining.Entry``); empty: there is none."""
+    room: int | None = None
+    """Bytes that are free for the engine's own state; None: that is not known."""
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> LocalState:

@@ -83,6 +83,12 @@ def host(name: str, word: str = "") -> HostFacts:
         "ghost": {"membership": Membership("active", "node-old"), "state": replace(item.state, node_id="node-old")},
         "expired": {"certificate_expires": "2026-11-01T00:00:00+00:00"},
         "noted": {"state": replace(item.state, rejoin=NOTED)},
+        "full": {"engine": Engine(True), "membership": Membership(), "problem": "no_engine",
+                 "state": replace(item.state, room=1 << 20)},
+        "narrow": {"engine": Engine(True), "membership": Membership(), "problem": "no_engine",
+                   "state": replace(item.state, room=100 << 20)},
+        "wiped and narrow": {"membership": Membership("inactive"), "problem": "not_member",
+                             "state": LocalState("/var/lib/docker", room=100 << 20)},
         "bare": {"engine": Engine(), "membership": Membership(), "problem": "no_engine", "state": LocalState()},
     }  # fmt: skip
     return replace(item, **changes.get(word, {}))
@@ -120,6 +126,14 @@ def found(entry: str, word: str, name: str = "m3", reboot: bool = False) -> heal
         ("w1", "", "wiped", [REJOIN]),
         ("m3", "gone", "silent", [REPLACE]),
         ("m3", "unlisted", "silent", [REPLACE]),
+        # Nothing is written where there is no room for it, and nothing moved aside where a new node would find none.
+        ("m3", "gone", "full", [REPLACE]),
+        ("w1", "gone", "full", []),
+        ("m3", "", "full", None),
+        ("m3", "gone", "narrow", [DAEMON]),
+        ("w1", "gone", "narrow", [DAEMON, REJOIN]),
+        ("m3", "gone", "wiped and narrow", []),
+        ("w1", "gone", "wiped and narrow", [REJOIN]),
         # For an operator.
         ("w1", "gone", "silent", []),
         ("m3", "gone", "other", []),
@@ -133,6 +147,15 @@ def found(entry: str, word: str, name: str = "m3", reboot: bool = False) -> heal
 def test_who_takes_no_part(name: str, entry: str, word: str, rungs: list[str] | None) -> None:
     sick = {item.host: list(item.rungs) for item in found(entry, word, name).sick}
     assert sick == ({} if rungs is None else {name: rungs})
+
+
+def test_a_full_disk_is_told_in_one_sentence() -> None:
+    (item,) = found("gone", "full").sick
+    assert item.what == "m3 is down, unreachable: its disk is full (1 MiB are free in /var/lib/docker)"
+    assert item.remedy == "Make room there, and run again."
+    (item,) = found("gone", "narrow").sick
+    assert item.remedy == (
+        "Make room on its disk, and run again: 100 MiB are free in /var/lib/docker, and a new node needs 192.")
 
 
 def test_a_reboot_is_a_rung_where_it_is_allowed_and_none_is_tried_twice() -> None:
