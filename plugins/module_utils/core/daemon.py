@@ -171,8 +171,9 @@ def engine_words(lines: Iterable[str]) -> str:
     """
     best, rank = "", -1
     for line in lines:
-        text = line.strip()
-        if not text:
+        # An unknown flag: "Status: unknown flag: --x", and then where flags are explained.
+        text = line.strip().removeprefix("Status: ")
+        if not text or text.startswith("See 'dockerd --help'"):
             continue
         logged = re.search(r'\blevel=(\w+) msg=(?:"((?:[^"\\]|\\.)*)"|(\S+))', text)
         words = (logged.group(2) or logged.group(3) or "").replace('\\"', '"') if logged else text

@@ -164,6 +164,7 @@ def test_what_a_trial_says(code: int, output: str, verdict: str | None) -> None:
         ),
         (['time="x" level=info msg="one"', 'time="x" level=info msg="two"'], "two."),
         (["It is wrong."], "It is wrong."),
+        (["Status: unknown flag: --no-such", "See 'dockerd --help'., Code: 125"], "unknown flag: --no-such."),
     ],
 )
 def test_engine_words(lines: list[str], words: str) -> None:
