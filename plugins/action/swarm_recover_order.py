@@ -20,6 +20,7 @@ from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.action.swarm_judge import last_recovery
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     coerce,
+    datapath,
     health,
     inventory,
     recover,
@@ -32,18 +33,18 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import F
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Node
 from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, controller, controller_dir
 
-START, JUDGED, WAITED, BROUGHT, CONFIRMED, CHOSEN, MEMBERS, REST, TIMES = (
+START, JUDGED, WAITED, BROUGHT, CONFIRMED, CHOSEN, MEMBERS, REST, TIMES, PATHS = (
     "__swarm_recover_start", "__swarm_recover_judged", "__swarm_recover_waited", "__swarm_recover_brought",
     "__swarm_recover_confirmed", "__swarm_recover_chosen", "__swarm_recover_members", "__swarm_recover_rest",
-    "__swarm_recover_times")
+    "__swarm_recover_times", "__swarm_recover_paths")
 """The variables of localhost in which the playbook registers the stages."""
 SEEN, END = "__swarm_recover_seen", "__swarm_recover_end"
-BACK, EVIDENCE, SURVEYED, RECOVERED, FOLLOWED, FENCED, ARCHIVED = (
+BACK, EVIDENCE, SURVEYED, RECOVERED, FOLLOWED, FENCED, ARCHIVED, PATH = (
     "__swarm_back", "__swarm_evidence", "__swarm_surveyed", "__swarm_recovered", "__swarm_recover_followed",
-    "__swarm_fenced", "__swarm_backup_brought")
+    "__swarm_fenced", "__swarm_backup_brought", "__swarm_recover_path")
 """Those in which hosts registered what was true of them, and what they did."""
 STAGES = ("preflight", "wait", "judge", "brought", "confirm", "choose", "members", "failed", "followed", "provisioned",
-          "report")
+          "paths", "report")
 ACTS = (recover.RESUME, recover.RECOVER)
 
 
@@ -307,8 +308,27 @@ class ActionModule(ActionBase):
         return ended is not None and (newest is None or newest.taken_at < ended)
 
     def _provisioned(self, args):
-        """The time, for the report."""
-        return {}
+        """The time, for the report; and the hosts whose data path is looked at."""
+        return {"hosts": [host for host, item in self._facts().items() if item.answered]}
+
+    def _paths(self, args):
+        """Which hosts do not find the containers of others. The first time they are asked again, later and for longer;
+        the second time Docker is started anew where that may help; the third time it is what is told.
+        """
+        before = self._told(PATHS)
+        times = int(before.get("times") or 0) + 1
+        hosts = self._told(TIMES)["hosts"]
+        paths = list(filter(None, (datapath.Path.of(host, self._of(host, PATH)) for host in hosts)))
+        found = datapath.broken(paths)
+        restart = datapath.to_restart(paths, found) if times == 2 else {}
+        left = datapath.findings(found, before.get("restart") or {})
+        if times > 1 or not found:
+            for item in left:
+                _say(f"{item.severity}: {item.sentence()}")
+        return {"times": times, "began": before.get("began") or time.time(),
+                "left": [asdict(item) for item in left], "restart": restart,
+                "again": [path.host for path in paths] if (found and times == 1) or restart else [],
+                "expected": datapath.expected(paths)}
 
     def _report(self, args):
         """Print what came of it, and keep it."""
@@ -339,7 +359,8 @@ class ActionModule(ActionBase):
         archive = next(filter(None, (self._of(name, ARCHIVED).get("archive") for name in managers)), "")
         outcome = recover.Outcome(
             what, host, judged["reason"], judged.get("todo") or {}, recover.rank(self._candidates()),
-            self._of(host, RECOVERED), self._by_host(FOLLOWED), self._of(host, FENCED), nodes, self._phases(), archive)
+            self._of(host, RECOVERED), self._by_host(FOLLOWED), self._of(host, FENCED), nodes, self._phases(), archive,
+            [Finding(**item) for item in self._told(PATHS).get("left") or ()])
         lines, data = recover.report(found, wanted, self._all_members(), facts, outcome)
         if not wanted.controller_dir or self._task.check_mode or what not in ACTS:
             return lines, ""
@@ -352,7 +373,8 @@ class ActionModule(ActionBase):
         times = [(name, self._told(variable).get("at")) for name, variable in (
             ("", START), ("judging", JUDGED), ("bringing back", BROUGHT), ("confirming", CONFIRMED),
             ("surveying", CHOSEN), ("forcing", MEMBERS), ("following", REST), ("provisioning", TIMES))]
-        times.append(("backup", time.time() if self._told(TIMES) and self._told(REST).get("backup") else None))
+        times.append(("backup", self._told(PATHS).get("began") if self._told(REST).get("backup") else None))
+        times.append(("data path", self._told(PATHS).get("at")))
         times = [(name, at) for name, at in times if at is not None]
         return {name: round(at - before, 1) for (_unused, before), (name, at) in zip(times, times[1:])}
 

@@ -362,6 +362,18 @@ class Engine:
         """``GET /containers/json``: those that run."""
         return self.call("GET", "/containers/json")
 
+    def overlays(self) -> dict[str, list[str]]:
+        """By name, the addresses of the nodes that this one knows in an overlay network, itself included; only of
+        networks that it takes part in.
+        """
+        listed = self.call("GET", "/networks", params={"filters": json.dumps({"driver": ["overlay"]})}) or []
+        found = {}
+        for raw in listed:
+            peers = self.call("GET", f"/networks/{raw['Id']}").get("Peers") or []
+            if peers:
+                found[str(raw["Name"])] = sorted({str(peer["IP"]) for peer in peers})
+        return found
+
     def objects(self) -> dict[str, list[tuple[str, str]]]:
         """(ID, name) of what the swarm holds, by kind, in the words of ``core/manifest.py``: never a payload."""
         networks = self.call("GET", "/networks", params={"filters": json.dumps({"scope": ["swarm"]})})

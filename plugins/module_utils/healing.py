@@ -25,6 +25,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refuse
 
 ANSWER = 30.0
 """Seconds for an engine that was started to answer."""
+STAYS = 4.0
+"""Seconds after which it has to run still: one that ends right after each start answers now and then."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,14 @@ def _restarted(engine: Engine, timeout: float) -> str:
     if status != 0:
         return daemon.engine_words(services.journal(since)) or f"systemctl restart ended with status {status}"
     words = services.start_stopped_engine(timeout)  # the socket, too
-    return words or _answers(engine, since)
+    return words or comes_up(engine, since)
 
 
-def _answers(engine: Engine, since: float) -> str:
-    """Why the engine does not answer; empty: it does."""
+def comes_up(engine: Engine, since: float) -> str:
+    """Why an engine that was just started is not there to stay; empty: it answers, and runs on.
+
+    :param since: epoch seconds; its journal is read from then on, for its own words.
+    """
     def look() -> str:
         try:
             engine.membership()
@@ -110,7 +115,9 @@ def _answers(engine: Engine, since: float) -> str:
         return ""
 
     there, words = wait_until(look, lambda text: text == "", ANSWER)
-    return "" if there else daemon.engine_words(services.journal(since)) or words
+    if there:
+        return services.runs_on(STAYS)
+    return daemon.engine_words(services.journal(since)) or words
 
 
 def _unlock(engine: Engine, unlock_keys: Iterable[str], timeout: float) -> str:

@@ -4,7 +4,7 @@
 
 """What is asked of a host's operating system: addresses, the engine's service, upgrades that would restart it.
 
-Runs ``ip``, ``systemctl``, ``apt-config`` and ``dpkg-query`` and reads the collection's own note below
+Runs ``ip``, ``systemctl``, ``apt-config`` and ``dpkg-query``, reads ``/proc/net`` and the collection's own note below
 ``/var/lib/quorum.swarm``. Changes nothing.
 """
 
@@ -110,6 +110,19 @@ def engine_stopped() -> str:
     if unit.get("LoadState") != "loaded" or unit.get("ActiveState") not in ("inactive", "failed"):
         return ""
     return f"docker.service is {unit['ActiveState']} ({unit.get('SubState', '')})."
+
+
+def listens_on(port: int) -> bool:
+    """Whether anything listens on this TCP port, at any address (proc(5), ``net/tcp``)."""
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(path, encoding="ascii") as table:
+                rows = [line.split() for line in table.readlines()[1:]]
+        except OSError:
+            continue
+        if any(row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port for row in rows if len(row) > 3):
+            return True
+    return False
 
 
 def pending_restart() -> str:

@@ -12,6 +12,7 @@ can bear it, is decided in core/heal.py.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -26,8 +27,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils import (
     statedir,
     stopped,
 )
-from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine, EngineError, wait_until
-from ansible_collections.quorum.swarm.plugins.module_utils.healing import takes_part
+from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine
+from ansible_collections.quorum.swarm.plugins.module_utils.healing import comes_up, takes_part
 from ansible_collections.quorum.swarm.plugins.module_utils.rejoin_journal import (
     CLEANED,
     FINISHED,
@@ -39,8 +40,6 @@ from ansible_collections.quorum.swarm.plugins.module_utils.rejoin_journal import
 from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refused
 
 WHAT = "rejoin"
-ANSWER = 30.0
-"""Seconds for an engine that was started to answer."""
 
 
 def _pending(swarm_id: str, path: str) -> Entry | None:
@@ -147,7 +146,8 @@ def _put_aside(
         started = docker.start()
         raise Refused(f"{error.filename or here.root_dir}: {error.strerror}. Docker "
                       f"{'does not start again: ' + started if started else 'runs as before'}.") from None
-    words = docker.start() or _answers(engine)
+    since = time.time()
+    words = docker.start() or comes_up(engine, since)
     if words:
         raise Refused(f"Docker does not start on this host, not even without its state of the swarm: "
                       f"{words.rstrip('.')}.{_put_back(docker, entry, known_nodes, path)}")
@@ -181,18 +181,6 @@ def _started(engine: Engine, here: forcing.Here, entry: Entry, timeout: float, c
         if words:
             raise Refused(f"Docker does not start on this host: {words.rstrip('.')}.")
     return {"changed": not here.ran, "aside": entry.aside, "way": "none"}
-
-
-def _answers(engine: Engine) -> str:
-    """Why the engine does not answer; empty: it does."""
-    def look() -> str:
-        try:
-            engine.membership()
-        except EngineError as error:
-            return error.text
-        return ""
-
-    return wait_until(look, lambda text: text == "", ANSWER)[1]
 
 
 def finish(swarm_id: str, check: bool, path: str = PATH) -> dict[str, Any]:

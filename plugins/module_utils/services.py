@@ -157,6 +157,23 @@ def restart_engine(seconds: float) -> int:
     return host.run(["systemctl", "restart", UNIT], seconds)[0]
 
 
+def runs_on(seconds: float) -> str:
+    """Why the engine does not run on for so long, in systemd's word; empty: it does, or systemd does not run it."""
+    def look() -> dict[str, str]:
+        _status, text = host.run(["systemctl", "show", UNIT, "--property=MainPID,Result"])
+        return dict(line.partition("=")[::2] for line in text.splitlines())
+
+    before = look().get("MainPID") or ""
+    if not before:
+        return ""
+    time.sleep(seconds)
+    now = look()
+    if now.get("MainPID") == before != "0":
+        return ""
+    return (f"it ended again within {seconds:.0f} s of its start (systemd: {now.get('Result') or 'unknown'}; "
+            f"journalctl -u {UNIT} says more)")
+
+
 def journal(since: float) -> list[str]:
     """What the engine itself wrote since then (epoch seconds), without what systemd says of the unit."""
     _status, text = host.run(["journalctl", f"_SYSTEMD_UNIT={UNIT}", f"--since=@{since:.3f}", "--output=cat",

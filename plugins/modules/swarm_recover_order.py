@@ -46,9 +46,12 @@ options:
       - V(failed) ends a run that forced nothing.
       - V(followed) says what did not come back as it was, and whether a backup is due.
       - V(provisioned) notes the time.
+      - V(paths) says which hosts do not find the containers of others, whether they are asked again, and where Docker
+        is to be started anew.
       - V(report) prints and keeps the report.
     type: str
-    choices: [preflight, wait, judge, brought, confirm, choose, members, failed, followed, provisioned, report]
+    choices:
+      [preflight, wait, judge, brought, confirm, choose, members, failed, followed, provisioned, paths, report]
     required: true
   confirm:
     description: With O(stage=preflight), the ID of the swarm, as the operator's word.

@@ -125,7 +125,7 @@ class Scene:
     def heal(self) -> Run:
         """Run `heal`."""
         done = self.operator.start("heal", self.inventory).wait(seconds=LIMIT)
-        print(f"heal: status {done.status}, {done.seconds:.1f} s")
+        print(f"heal: status {done.status}, {done.seconds:.1f} s{': ' * bool(done.failures)}{done.failures}")
         assert "SWMKEY-1-" not in done.output
         return done
 
@@ -191,9 +191,21 @@ def run(shared: Shared, point: str) -> list[str]:
         scene = _scene(shared.operator, lab, folder, locked, too)
         try:
             return _run(scene, what)
+        except BaseException:
+            _tell(scene)
+            raise
         finally:
             for name in scene.ill:
                 lab.node(name).remove()  # with whatever it has on it
+
+
+def _tell(scene: Scene) -> None:
+    """Print what the managers' engines wrote last, for whoever looks for the reason."""
+    for name in MANAGERS:
+        if scene.lab.node(name).state() == "running":
+            wrote = scene.lab.node(name).run("journalctl -u docker -n 80 --no-pager --output=short-precise | grep -v "
+                                             "'kernel parameter' | cut -c1-300", check=False)  # fmt: skip
+            print(f"-- {name}\n{wrote.stdout}")
 
 
 def _scene(operator: Operator, lab: Lab, folder: Path, locked: bool, too: bool) -> Scene:

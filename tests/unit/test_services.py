@@ -208,3 +208,27 @@ def test_an_engine_that_does_not_start(systemd: Systemd, what: str, journal: str
     systemd.let(what)
     systemd.let("journal", journal)
     assert services.start_stopped_engine(1).rstrip(".") == words
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ([("7", "success"), ("7", "success")], ""),
+        ([("7", "success"), ("9", "signal")], "it ended again within 0 s of its start (systemd: signal"),
+        ([("0", "exit-code"), ("0", "exit-code")], "it ended again within 0 s of its start (systemd: exit-code"),
+        ([("", ""), ("", "")], ""),  # systemd does not say
+    ],
+)
+def test_an_engine_that_ends_again(
+    monkeypatch: pytest.MonkeyPatch, seen: list[tuple[str, str]], words: str
+) -> None:
+    left = list(seen)
+
+    def run(_command: object, *_seconds: object) -> tuple[int, str]:
+        pid, result = left.pop(0)
+        return 0, f"Result={result}\nMainPID={pid}\n" if pid else ""
+
+    monkeypatch.setattr(services.host, "run", run)
+    said = services.runs_on(0.0)
+    assert said.startswith(words)
+    assert bool(said) == bool(words)

@@ -492,6 +492,8 @@ class Outcome:
     nodes: Sequence[Node] | None = None
     phases: Mapping[str, float] = field(default_factory=dict)
     backup: str = ""
+    data_path: Sequence[Finding] = ()
+    """What does not work between containers on different nodes."""
 
 
 def report(
@@ -517,6 +519,7 @@ def report(
         "nodes": [asdict(node) for node in outcome.nodes] if outcome.nodes is not None else None,
         "phases": dict(outcome.phases), "seconds": round(sum(outcome.phases.values()), 1),
         "engine_phases": dict(outcome.recovered.get("phases") or {}), "backup": outcome.backup,
+        "data_path": [asdict(item) for item in outcome.data_path],
         "to_do": _todo(wanted, outcome, hosts, facts),
     }
     return _lines(found, outcome, data), data
@@ -532,6 +535,7 @@ def _todo(
         todo.append(f"The fence is not whole: {outcome.fenced['problem']}")
     if outcome.fenced.get("failed"):
         todo.append(f"The fence failed: {outcome.fenced.get('msg')} Run this again.")
+    todo += [item.sentence() for item in outcome.data_path]
     if outcome.nodes is None:
         return todo
     reached = {node.host or node.hostname for node in outcome.nodes if node.reachable}
@@ -576,6 +580,7 @@ def _lines(found: Loss, outcome: Outcome, data: Mapping[str, Any]) -> list[str]:
         lines.append("  key      the unlock key was changed, and is kept on the controller with the one before it")
     if data["fence"]:
         words = {"tokens": "the join tokens are new",
+                 "sure": "the join tokens are new; the root certificate stays",
                  "begun": "the join tokens are new; the root certificate is on its way",
                  "ca": "the join tokens and the root certificate are new"}
         lines.append(f"  fence    {words.get(data['fence'], data['fence'])}")

@@ -21,7 +21,8 @@ from ansible_collections.quorum.swarm.plugins.action import swarm_recover_order
 MANAGERS = {"m1": "192.0.2.11", "m2": "192.0.2.12", "m3": "192.0.2.13"}
 KNOWN = [[f"node-{name}", f"{address}:2377"] for name, address in MANAGERS.items()]
 STAGES = {"preflight": "start", "judge": "judged", "wait": "waited", "brought": "brought", "confirm": "confirmed",
-          "choose": "chosen", "members": "members", "followed": "rest", "provisioned": "times"}  # fmt: skip
+          "choose": "chosen", "members": "members", "followed": "rest", "provisioned": "times",
+          "paths": "paths"}  # fmt: skip
 UNREACHABLE = {"unreachable": True, "msg": "no route"}
 CONFIRMED: dict[str, Any] = {"confirm": "swarm1", "lost": ["m1", "m2"]}
 SURVEYED = {"commit": 87, "last_term": 2, "last_index": 88, "damage": [], "error": "", "members": KNOWN,
@@ -61,7 +62,8 @@ class Controller:
 
     def put(self, host: str, name: str, result: dict[str, Any]) -> None:
         """What a host registered."""
-        known = {"seen": "__swarm_recover_seen", "followed": "__swarm_recover_followed", "end": "__swarm_recover_end"}
+        known = {"seen": "__swarm_recover_seen", "followed": "__swarm_recover_followed", "end": "__swarm_recover_end",
+                 "path": "__swarm_recover_path"}
         self.hostvars[host][known.get(name, f"__swarm_{name}")] = result
 
     def see(self, host: str, membership: dict[str, Any], problem: str, **facts: Any) -> None:
@@ -111,13 +113,35 @@ def test_the_whole_way(controller: Controller, tmp_path: Path) -> None:
     assert {name: controller("followed")[name] for name in ("ghosts", "backup", "pause")} == {
         "ghosts": [], "backup": True, "pause": True}  # fmt: skip
     controller.put("m3", "fenced", {"fenced": "ca", "problem": ""})
-    controller("provisioned")
+    assert controller("provisioned")["hosts"] == ["m3", "w1"]
+    for name in ("m3", "w1"):
+        controller.put(name, "path", {"address": name, "listens": True, "networks": {"ingress": ["m3", "w1"]}})
+    paths = controller("paths")
+    assert (paths["again"], paths["restart"], paths["left"]) == ([], {}, [])
     path = Path(controller("report")["report"])
     assert path.parent == tmp_path / "reports"
     assert path.stat().st_mode & 0o777 == 0o600
     told = json.loads(path.read_text())
     assert (told["given_up"], told["discarded"], told["fence"]) == (["m1", "m2"], ["create service web"], "ca")
     assert "create service web" in "\n".join(controller.said)
+
+
+def test_a_worker_that_lost_the_others_is_restarted_and_told_if_that_does_not_help(controller: Controller) -> None:
+    """The first look may be of the moment only: an engine looks once a minute for nodes that it has lost."""
+    controller.hostvars["localhost"]["__swarm_recover_times"] = {"hosts": ["m3", "w1"]}
+    controller.put("m3", "path", {"address": "m3", "manager": True, "listens": True, "networks": {
+        "ingress": ["m3", "w1"]}})  # fmt: skip
+    controller.put("w1", "path", {"address": "w1", "listens": False, "networks": {"ingress": ["w1"]}})
+    paths = controller("paths")
+    assert (paths["again"], paths["restart"], paths["expected"]) == (["m3", "w1"], {}, {"ingress": ["m3", "w1"]})
+    assert controller.said == []
+    paths = controller("paths")
+    assert list(paths["restart"]) == ["w1"]
+    assert "does not listen on 7946/tcp" in paths["restart"]["w1"]
+    assert paths["again"] == ["m3", "w1"]
+    paths = controller("paths")
+    assert (paths["again"], paths["restart"]) == ([], {})
+    assert [item["remedy"].endswith("a restart did not help.") for item in paths["left"]] == [True]
 
 
 def test_nothing_is_done_on_a_swarm_with_its_quorum(controller: Controller) -> None:

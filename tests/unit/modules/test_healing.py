@@ -28,6 +28,7 @@ def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stopped, "RUNTIME", str(tmp_path / "run"))
     monkeypatch.setattr(stopped, "LOCK", str(tmp_path / "run" / "stop.lock"))
     monkeypatch.setattr(healing, "ANSWER", 0.2)
+    monkeypatch.setattr(healing, "STAYS", 0.0)
 
 
 def bring_back(script: Script, restart: bool = True, check: bool = False, swarm: str = "s1") -> dict[str, Any]:

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.quorum.swarm.plugins.module_utils import journal, rejoin_journal, rejoining, statedir
+from ansible_collections.quorum.swarm.plugins.module_utils import (
+    healing,
+    journal,
+    rejoin_journal,
+    rejoining,
+    services,
+    statedir,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refused
 
 from tests.unit.archives import capture
@@ -54,7 +61,8 @@ def make(script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
         one = capture(LOCKED)
         machine = Machine(tmp_path, script, one.files, one.unlock_key)
         settle_in(monkeypatch, tmp_path, machine)
-        monkeypatch.setattr(rejoining, "ANSWER", 0.2)
+        monkeypatch.setattr(healing, "ANSWER", 0.2)
+        monkeypatch.setattr(services, "runs_on", lambda _seconds: "")
         return Host(machine, tmp_path)
 
     return make
@@ -88,6 +96,18 @@ def test_where_docker_does_not_start_without_it_either_it_is_put_back(make: Call
     with pytest.raises(Refused):
         here.clean(known=("another",))
     assert (here.noted().step, here.noted().aside) == ("noted", ""), "its entry is gone: the next run goes on"
+
+
+def test_where_docker_ends_right_after_each_start_it_is_put_back(
+    make: Callable[[], Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = make()
+    here.note()
+    words = "it ended again within 4 s of its start (systemd: signal)"
+    monkeypatch.setattr(services, "runs_on", lambda _seconds: words)
+    with pytest.raises(Refused, match=r"not even without its state of the swarm: it ended again .* was put back"):
+        here.clean(known=(here.ids.node,))
+    assert tree(here.machine.swarm) == here.before
 
 
 def test_broken_off_after_the_move_the_next_run_starts_docker(make: Callable[[], Host]) -> None:
