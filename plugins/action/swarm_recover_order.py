@@ -63,6 +63,7 @@ class ActionModule(ActionBase):
             "lost": {"type": "list", "elements": "str", "default": []},
             "survivor": {"type": "str", "default": ""},
             "powered_off": {"type": "raw", "default": False},
+            "restart_workers": {"type": "raw", "default": False},
         })
         self._vars = task_vars
         result = getattr(self, f"_{args['stage']}")(args)
@@ -75,12 +76,14 @@ class ActionModule(ActionBase):
         wanted = self._wanted()
         try:
             off = coerce.boolean("swarm_recover_powered_off", args["powered_off"])
+            restart_workers = coerce.boolean(datapath.RESTART, args["restart_workers"])
         except coerce.BadValue as error:
             raise AnsibleActionFail(str(error)) from None
         if wanted.controller_dir and not self._task.check_mode:
             controller_dir.prepare(wanted.controller_dir)
         return {"confirm": args["confirm"], "lost": args["lost"], "survivor": args["survivor"], "powered_off": off,
-                "controller_dir": wanted.controller_dir, "owner": controller.owner()}
+                "restart_workers": restart_workers, "controller_dir": wanted.controller_dir,
+                "owner": controller.owner()}
 
     def _wait(self, args):
         """Let so much time pass since the last reading that a stale leader has fallen silent."""
@@ -308,25 +311,26 @@ class ActionModule(ActionBase):
         return ended is not None and (newest is None or newest.taken_at < ended)
 
     def _provisioned(self, args):
-        """The time, for the report; and the hosts whose data path is looked at."""
-        return {"hosts": [host for host, item in self._facts().items() if item.answered]}
+        """The time, for the report; and the hosts whose data path is looked at, where anything was recovered."""
+        looks = self._what()[0] in ACTS or self._told(START)["restart_workers"]
+        return {"hosts": [host for host, item in self._facts().items() if item.answered and looks]}
 
     def _paths(self, args):
-        """Which hosts do not find the containers of others. The first time they are asked again, later and for longer;
-        the second time Docker is started anew where that may help; the third time it is what is told.
+        """What does not work between containers on different nodes. The first time who was asked is asked again, later
+        and for longer; the second time Docker is started anew where that may help; the third time it is what is told.
         """
         before = self._told(PATHS)
         times = int(before.get("times") or 0) + 1
-        hosts = self._told(TIMES)["hosts"]
-        paths = list(filter(None, (datapath.Path.of(host, self._of(host, PATH)) for host in hosts)))
+        paths = list(filter(None, (datapath.Path.of(host, self._of(host, PATH))
+                                   for host in self._told(TIMES)["hosts"])))
         found = datapath.broken(paths)
-        restart = datapath.to_restart(paths, found) if times == 2 else {}
+        restart = datapath.to_restart(paths, found, self._told(START)["restart_workers"]) if times == 2 else {}
         left = datapath.findings(found, before.get("restart") or {})
-        if times > 1 or not found:
+        if times > 1 and not restart:
             for item in left:
                 _say(f"{item.severity}: {item.sentence()}")
-        return {"times": times, "began": before.get("began") or time.time(),
-                "left": [asdict(item) for item in left], "restart": restart,
+        return {"times": times, "began": before.get("began") or time.time(), "restart": restart,
+                "left": [asdict(item) for item in left],
                 "again": [path.host for path in paths] if (found and times == 1) or restart else [],
                 "expected": datapath.expected(paths)}
 

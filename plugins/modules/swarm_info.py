@@ -183,8 +183,8 @@ facts:
       description:
         - What lies on the host's disk. With O(gather=state), otherwise empty.
         - The swarm and node of its certificate, its role, whether a manager's log is there, the managers that it would
-          contact, the bytes that are free for the collection's own folder and for the engine (C(room)), the IDs of running task containers, and the
-          journal of the last restore (C(reinit)).
+          contact, the bytes that are free for the collection's own folder and for the engine (C(room)), the IDs of
+          running task containers, and the journal of the last restore (C(reinit)).
       type: dict
     certificate_expires:
       description: When the certificate of this node ends, ISO 8601, UTC.

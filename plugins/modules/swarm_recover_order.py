@@ -46,7 +46,7 @@ options:
       - V(failed) ends a run that forced nothing.
       - V(followed) says what did not come back as it was, and whether a backup is due.
       - V(provisioned) notes the time.
-      - V(paths) says which hosts do not find the containers of others, whether they are asked again, and where Docker
+      - V(paths) says which nodes do not find the containers of others, whether they are asked again, and where Docker
         is to be started anew.
       - V(report) prints and keeps the report.
     type: str
@@ -68,6 +68,11 @@ options:
     default: ''
   powered_off:
     description: With O(stage=preflight), whether the lost are powered off for certain.
+    type: raw
+    default: false
+  restart_workers:
+    description: With O(stage=preflight), whether Docker is to be started anew on workers whose overlay networks have
+      lost the managers.
     type: raw
     default: false
 seealso:

@@ -25,6 +25,10 @@ SETTLES = 75.0
 """Seconds. An engine looks once a minute for nodes that it has lost (libnetwork, ``rejoinClusterInterval``)."""
 
 
+RESTART = "swarm_recover_restart_workers"
+"""The variable by which an operator has workers restarted that have lost the managers."""
+
+
 @dataclass(frozen=True)
 class Path:
     """What one host says of its overlay networks."""
@@ -50,12 +54,17 @@ class Path:
 
 @dataclass(frozen=True)
 class Broken:
-    """One host whose containers do not reach those of others."""
+    """What does not work between containers on different nodes."""
 
-    host: str
-    fact: str
-    alone: bool
-    """Whether it is this host's own engine, by all that is seen: a restart of it may help."""
+    deaf: tuple[str, ...] = ()
+    """Hosts whose engine does not listen on ``PORT``."""
+    parts: tuple[tuple[str, ...], ...] = ()
+    """Hosts that find each other, the part with most managers first; empty where all are in one."""
+    blocked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By host, others of its own part that it does not find itself."""
+
+    def __bool__(self) -> bool:
+        return bool(self.deaf or self.parts or self.blocked)
 
 
 def expected(paths: Sequence[Path]) -> dict[str, list[str]]:
@@ -67,49 +76,82 @@ def expected(paths: Sequence[Path]) -> dict[str, list[str]]:
     return {name: sorted(addresses) for name, addresses in sorted(found.items())}
 
 
-def broken(paths: Sequence[Path]) -> list[Broken]:
-    """The hosts whose data path does not work, in the order of ``paths``."""
-    wanted = expected(paths)
-    names = {path.address: path.host for path in paths}
-    lacks = {path.host: {name: [address for address in wanted[name] if address not in peers and address != path.address]
-                         for name, peers in path.networks.items()} for path in paths}
-    deaf = {host for host, networks in lacks.items() if _is_alone(networks, wanted)}
-    found = []
+def broken(paths: Sequence[Path]) -> Broken:
+    """What does not work, by what each host knows of the others."""
+    by_host = {path.host: path for path in paths}
+    lacks: dict[str, set[str]] = {path.host: set() for path in paths}
+    finds: dict[str, set[str]] = {path.host: set() for path in paths}
     for path in paths:
-        # Who has lost a host that hears nobody is not broken itself.
-        missing = {name: [names[address] for address in addresses if path.host in deaf or names[address] not in deaf]
-                   for name, addresses in lacks[path.host].items()}
-        unseen = sorted({host for hosts in missing.values() for host in hosts})
-        if not path.listens:
-            found.append(Broken(path.host, f"{path.host} does not listen on {PORT}/tcp, by which overlay networks find "
-                                "their nodes: its containers reach none on other nodes", True))
-        elif unseen:
-            where = ", ".join(name for name, hosts in missing.items() if hosts)
-            found.append(Broken(path.host, f"{path.host} does not find {', '.join(unseen)} in {where}: containers "
-                                "there do not reach each other", path.host in deaf))
-    return found
+        for other in paths:
+            shared = [name for name in path.networks if name in other.networks and other is not path]
+            known = [name for name in shared if other.address in path.networks[name]]
+            if known:
+                finds[path.host].add(other.host)
+                finds[other.host].add(path.host)
+            if len(known) < len(shared):
+                lacks[path.host].add(other.host)
+    parts = _parts([path.host for path in paths if path.networks], finds)
+    parts.sort(key=lambda part: (-sum(by_host[host].manager for host in part), -len(part), part))
+    deaf = tuple(path.host for path in paths if not path.listens)
+    blocked = {host: tuple(sorted(missing)) for part in parts for host in part if host not in deaf
+               for missing in [lacks[host] & set(part) - set(deaf)] if missing}
+    return Broken(deaf, tuple(map(tuple, parts)) if len(parts) > 1 else (), blocked)
 
 
-def _is_alone(lacks: Mapping[str, Collection[str]], wanted: Mapping[str, Collection[str]]) -> bool:
-    """Whether a host knows nobody else, in no network that others are in."""
-    shared = [name for name in lacks if len(wanted[name]) > 1]
-    return bool(shared) and all(len(lacks[name]) == len(wanted[name]) - 1 for name in shared)
+def _parts(hosts: Sequence[str], finds: Mapping[str, Collection[str]]) -> list[list[str]]:
+    """Hosts that find each other, directly or through others."""
+    left, parts = list(hosts), []
+    while left:
+        part, rest = [left.pop(0)], left
+        for host in part:
+            part += [other for other in rest if other in finds[host] and other not in part]
+        left = [host for host in rest if host not in part]
+        parts.append(sorted(part))
+    return parts
 
 
-def to_restart(paths: Sequence[Path], found: Sequence[Broken]) -> dict[str, str]:
-    """Hosts whose Docker is started anew, and why. A manager only where the others are a majority meanwhile."""
+def to_restart(paths: Sequence[Path], found: Broken, workers: bool) -> dict[str, str]:
+    """Hosts whose Docker is started anew, and why.
+
+    A manager only where the others are a majority meanwhile. An engine joins the others by the managers that it knows
+    when it starts, and asks only those ever after: so workers that have lost the managers are found again by a restart
+    only. Their tasks run, and find each other as before: that is for an operator to decide.
+
+    :param workers: whether an operator has decided so.
+    """
     managers = {path.host for path in paths if path.manager}
     spared = quorum.survives_stop(len(managers), len(managers))
-    return {item.host: item.fact for item in found if item.alone and (spared or item.host not in managers)}
+    result = {host: f"it does not listen on {PORT}/tcp, so that its overlay networks reach no other node"
+              for host in found.deaf if spared or host not in managers}
+    if workers:
+        result.update({host: "its overlay networks have lost the managers"
+                       for part in found.parts[1:] for host in part if host not in managers and host not in result})
+    return result
 
 
-def findings(found: Sequence[Broken], restarted: Collection[str] = ()) -> list[Finding]:
-    """What is told of what is left broken.
+def findings(found: Broken, restarted: Collection[str] = ()) -> list[Finding]:
+    """What is told of it.
 
     :param restarted: hosts whose Docker was started anew already, in vain.
     """
-    blocked = f"Open {PORT}/tcp and udp, and 4789/udp, between these nodes: a restart did not help."
-    return [Finding("data_path", "critical", f"{item.fact}.",
-                    blocked if item.host in restarted else
-                    f"Open {PORT}/tcp and udp between these nodes; else, one host after the other: systemctl restart "
-                    "docker.", item.host) for item in found]
+    ports = f"Open {PORT}/tcp and udp, and 4789/udp, between the nodes"
+    result = [Finding("data_path_closed", "critical", f"{host} does not listen on {PORT}/tcp, by which overlay "
+                      "networks find their nodes: its containers reach none on other nodes.",
+                      "journalctl -u docker on the host: a restart did not help." if host in restarted else
+                      "Restart it when the swarm can bear that: systemctl restart docker", host)
+              for host in found.deaf]
+    others = [host for part in found.parts[1:] for host in part if host not in found.deaf]
+    if others:
+        parts = " | ".join(", ".join(part) for part in found.parts)
+        result.append(Finding(
+            "data_path_split", "warning",
+            f"The overlay networks are in {len(found.parts)} parts ({parts}). What runs goes on as before; containers "
+            "on nodes that join or restart from now on, and ports published there, reach only those of the first part.",
+            f"{ports}: a restart did not help." if set(others) & set(restarted) else
+            f"An engine looks for managers that it knew when it started. Restart Docker on {', '.join(others)}, one "
+            f"after the other, when their tasks may stop for a moment; -e {RESTART}=true does it at the end of a "
+            "recovery."))
+    result += [Finding("data_path_blocked", "critical", f"{host} does not find {', '.join(missing)} in an overlay "
+                       "network that both are in: containers there do not reach each other.", f"{ports}.", host)
+               for host, missing in found.blocked.items()]
+    return result

@@ -126,9 +126,10 @@ def test_the_whole_way(controller: Controller, tmp_path: Path) -> None:
     assert "create service web" in "\n".join(controller.said)
 
 
-def test_a_worker_that_lost_the_others_is_restarted_and_told_if_that_does_not_help(controller: Controller) -> None:
+def test_a_worker_that_does_not_listen_is_restarted_and_told_if_that_does_not_help(controller: Controller) -> None:
     """The first look may be of the moment only: an engine looks once a minute for nodes that it has lost."""
     controller.hostvars["localhost"]["__swarm_recover_times"] = {"hosts": ["m3", "w1"]}
+    controller("preflight")
     controller.put("m3", "path", {"address": "m3", "manager": True, "listens": True, "networks": {
         "ingress": ["m3", "w1"]}})  # fmt: skip
     controller.put("w1", "path", {"address": "w1", "listens": False, "networks": {"ingress": ["w1"]}})
@@ -141,7 +142,9 @@ def test_a_worker_that_lost_the_others_is_restarted_and_told_if_that_does_not_he
     assert paths["again"] == ["m3", "w1"]
     paths = controller("paths")
     assert (paths["again"], paths["restart"]) == ([], {})
-    assert [item["remedy"].endswith("a restart did not help.") for item in paths["left"]] == [True]
+    assert [item["id"] for item in paths["left"]] == ["data_path_closed"]
+    assert paths["left"][0]["remedy"].endswith("a restart did not help.")
+    assert controller.said[-1].startswith("critical: w1 does not listen on 7946/tcp")
 
 
 def test_nothing_is_done_on_a_swarm_with_its_quorum(controller: Controller) -> None:

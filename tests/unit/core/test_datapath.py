@@ -30,54 +30,64 @@ WELL = [path("m4", ALL), path("m5", ALL), path("w1", ALL, "w1 w2"), path("w2", A
 
 
 def test_all_is_well() -> None:
-    assert datapath.broken(WELL) == []
+    assert not datapath.broken(WELL)
     assert datapath.expected(WELL) == {"ingress": sorted(ADDRESS.values()), "net": [ADDRESS["w1"], ADDRESS["w2"]]}
 
 
+HALVES = [path("m4", "m4 m5"), path("m5", "m4 m5"), path("w1", "w1 w2", "w1 w2"), path("w2", "w1 w2", "w1 w2")]
+
+
 @pytest.mark.parametrize(
-    ("changed", "facts", "alone"),
+    ("changed", "deaf", "parts", "blocked"),
     [
-        ({"w1": path("w1", ALL, "w1 w2", listens=False)}, ["w1 does not listen on 7946/tcp"], ["w1"]),
-        # It hears nobody, and the others have lost it: it is the one.
+        ({"w1": path("w1", ALL, "w1 w2", listens=False)}, ["w1"], [], {}),
         ({"w1": path("w1", "w1", "w1"), "m4": path("m4", "m4 m5 w2"), "m5": path("m5", "m4 m5 w2"),
-          "w2": path("w2", "m4 m5 w2", "w2")}, ["w1 does not find m4, m5, w2 in ingress, net"], ["w1"]),
-        # One pair does not hear each other: something between them, and no engine's fault.
-        ({"w1": path("w1", "m4 m5 w1", "w1"), "w2": path("w2", "m4 m5 w2", "w2")},
-         ["w1 does not find w2 in ingress, net", "w2 does not find w1 in ingress, net"], []),
-        ({"m4": path("m4", "m4 m5 w2")}, ["m4 does not find w1 in ingress"], []),
-        # Two halves.
-        ({"m4": path("m4", "m4 m5"), "m5": path("m5", "m4 m5"), "w1": path("w1", "w1 w2", "w1 w2"),
-          "w2": path("w2", "w1 w2", "w1 w2")},
-         ["m4 does not find w1, w2 in ingress", "m5 does not find w1, w2 in ingress",
-          "w1 does not find m4, m5 in ingress", "w2 does not find m4, m5 in ingress"], []),
+          "w2": path("w2", "m4 m5 w2", "w2")}, [], [["m4", "m5", "w2"], ["w1"]], {}),
+        ({"w1": path("w1", "m4 m5 w1", "w1"), "w2": path("w2", "m4 m5 w2", "w2")}, [], [],
+         {"w1": ["w2"], "w2": ["w1"]}),
+        ({"m4": path("m4", "m4 m5 w2")}, [], [], {"m4": ["w1"]}),
+        ({item.host: item for item in HALVES}, [], [["m4", "m5"], ["w1", "w2"]], {}),
+        # In ingress they find each other, in the other network they do not.
+        ({"w1": path("w1", ALL, "w1")}, [], [], {"w1": ["w2"]}),
     ],
 )  # fmt: skip
-def test_who_is_broken(changed: dict[str, datapath.Path], facts: list[str], alone: list[str]) -> None:
+def test_what_is_broken(
+    changed: dict[str, datapath.Path], deaf: list[str], parts: list[list[str]], blocked: dict[str, list[str]]
+) -> None:
     found = datapath.broken([changed.get(item.host, item) for item in WELL])
-    assert [item.fact.partition(":")[0].partition(", by which")[0] for item in found] == facts
-    assert [item.host for item in found if item.alone] == alone
-
-
-def test_the_only_two_are_both_alone() -> None:
-    found = datapath.broken([path("w1", "w1"), path("w2", "w2")])
-    assert [(item.host, item.alone) for item in found] == [("w1", True), ("w2", True)]
+    assert list(found.deaf) == deaf
+    assert [list(part) for part in found.parts] == parts
+    assert {host: list(missing) for host, missing in found.blocked.items()} == blocked
+    assert bool(datapath.findings(found))
 
 
 def test_one_alone_in_the_world_is_well() -> None:
-    assert datapath.broken([path("w1", "w1")]) == []
+    assert not datapath.broken([path("w1", "w1")])
 
 
 @pytest.mark.parametrize(("managers", "restarted"), [(1, ["w1"]), (2, ["w1"]), (3, ["m4", "w1"])])
 def test_a_manager_is_restarted_only_where_the_others_are_a_majority(managers: int, restarted: list[str]) -> None:
     names = ("m4", "m5", "w2")[:managers]
     paths = [path(name, ALL, listens=name not in ("m4", "w1"), manager=name in names) for name in HOSTS]
-    assert sorted(datapath.to_restart(paths, datapath.broken(paths))) == restarted
+    assert sorted(datapath.to_restart(paths, datapath.broken(paths), False)) == restarted
+
+
+@pytest.mark.parametrize(("workers", "restarted"), [(False, []), (True, ["w1", "w2"])])
+def test_workers_that_lost_the_managers_are_an_operators_to_restart(workers: bool, restarted: list[str]) -> None:
+    """A part with more managers is the one that others join; never is a manager restarted for that."""
+    found = datapath.broken(HALVES)
+    assert sorted(datapath.to_restart(HALVES, found, workers)) == restarted
+    (item,) = datapath.findings(found)
+    assert (item.id, item.severity) == ("data_path_split", "warning")
+    assert "(m4, m5 | w1, w2)" in item.fact
+    assert "-e swarm_recover_restart_workers=true" in item.remedy
+    assert "a restart did not help" in datapath.findings(found, ["w1"])[0].remedy
 
 
 def test_what_is_told() -> None:
     found = datapath.broken([path("w1", ALL, listens=False), path("w2", ALL)])
     (item,) = datapath.findings(found)
-    assert (item.id, item.severity, item.host) == ("data_path", "critical", "w1")
+    assert (item.id, item.severity, item.host) == ("data_path_closed", "critical", "w1")
     assert "systemctl restart docker" in item.remedy
     assert "a restart did not help" in datapath.findings(found, ["w1"])[0].remedy
 
@@ -94,7 +104,13 @@ def test_what_a_host_returned() -> None:
 
 
 @given(st.lists(st.sets(st.sampled_from(HOSTS)), min_size=4, max_size=4))
-def test_who_knows_all_is_never_broken(known: list[set[str]]) -> None:
+def test_every_host_is_in_one_part(known: list[set[str]]) -> None:
+    """Who finds a host, or is found by it, is in its part; who knows all is blocked from nobody."""
     paths = [path(name, " ".join({name, *others})) for name, others in zip(HOSTS, known, strict=True)]
-    whole = {item.host for item in paths if len(item.networks["ingress"]) == len(HOSTS)}
-    assert not whole & {item.host for item in datapath.broken(paths)}
+    found = datapath.broken(paths)
+    parts = [set(part) for part in found.parts] or [set(HOSTS)]
+    assert sorted(host for part in parts for host in part) == sorted(HOSTS)
+    for one in paths:
+        seen = {name for name in HOSTS if ADDRESS[name] in one.networks["ingress"]}
+        assert any(seen <= part for part in parts)
+        assert seen != set(HOSTS) or one.host not in found.blocked
