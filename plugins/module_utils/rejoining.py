@@ -81,13 +81,19 @@ def note(engine: Engine, entry: Entry, managers: Sequence[str], check: bool, pat
 
 
 def _refused_config() -> str:
-    """Why the engine's own program does not take its configuration; empty: it does, or nobody knows."""
+    """Why the engine's own program does not take its configuration; empty: it does, or nobody knows.
+
+    The flags of its unit are part of that, so that they are tried without a file, too. Where the unit calls another
+    program, nothing is known of what that does with them.
+    """
     command = services.unit_command()
     try:
         text = services.read(command.config_file)
     except (OSError, ValueError) as error:
         return str(error)
-    return (services.try_config(command, text) or "") if text else ""
+    if not text and os.path.basename(command.program) != "dockerd":
+        return ""
+    return services.try_config(command, text or "{}") or ""
 
 
 def _listens(address: str) -> bool:
@@ -167,6 +173,8 @@ def _put_back(docker: reinit.HostDaemon, entry: Entry, known_nodes: Sequence[str
             statedir.move(entry.aside, statedir.directory(docker.root_dir))
         except OSError as error:
             return f" The state is in {entry.aside}: it could not be put back ({error.strerror})."
+    # As it was before: it comes up by itself as soon as what is wrong has gone, where its unit is started again.
+    docker.start()
     if set(entry.node_ids) & set(known_nodes):
         services.remove(path)
     else:

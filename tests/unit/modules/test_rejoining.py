@@ -19,6 +19,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils import (
     services,
     statedir,
 )
+from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon
 from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refused
 
 from tests.unit.archives import capture
@@ -91,6 +92,7 @@ def test_where_docker_does_not_start_without_it_either_it_is_put_back(make: Call
     with pytest.raises(Refused, match=r"not even without its state of the swarm: no space left .* was put back"):
         here.clean(known=(here.ids.node,))
     assert tree(here.machine.swarm) == here.before
+    assert here.machine.calls[-2:] == ["stop", "start"], "it is left to systemd, as it was"
     assert here.journal() is None, "the swarm lists it still: nothing has happened"
     here.note()
     with pytest.raises(Refused):
@@ -131,6 +133,36 @@ def test_nothing_is_begun_where_it_could_not_end(make: Callable[[], Host]) -> No
     with pytest.raises(Refused, match="no rejoin was begun"):
         here.clean()
     assert (here.journal(), here.machine.calls, tree(here.machine.swarm)) == (None, [], here.before)
+
+
+@pytest.mark.parametrize(
+    ("program", "text", "asked"),
+    [
+        # The flags of its unit may be wrong, without any file.
+        ("/usr/sbin/dockerd", "", ["{}"]),
+        ("/usr/sbin/dockerd", '{"debug": true}', ['{"debug": true}']),
+        ("/usr/local/bin/start-docker", "", []),
+    ],
+)
+def test_flags_that_no_engine_takes_are_found_before_the_state_is_moved(
+    make: Callable[[], Host], monkeypatch: pytest.MonkeyPatch, program: str, text: str, asked: list[str]
+) -> None:
+    here, tried = make(), []
+
+    def refuse(_command: daemon.CommandLine, given: str) -> str:
+        tried.append(given)
+        return "unknown flag: --no-such."
+
+    monkeypatch.setattr(services, "unit_command", lambda: daemon.CommandLine(program, flags=("--no-such",)))
+    monkeypatch.setattr(services, "read", lambda path: text if path == daemon.DEFAULT_FILE else "")
+    monkeypatch.setattr(services, "try_config", refuse)
+    here.machine.stop()
+    if asked:
+        with pytest.raises(Refused, match=r"Nothing was changed\. Docker does not start .* unknown flag: --no-such"):
+            here.note()
+    else:
+        assert here.note()["changed"]
+    assert tried == asked
 
 
 def test_a_manager_that_works_is_not_emptied(make: Callable[[], Host], monkeypatch: pytest.MonkeyPatch) -> None:
