@@ -1,0 +1,453 @@
+# Copyright: (c) 2026, the quorum.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`heal` of one node that takes no part in its swarm, where nobody can stand in for it: a worker, a manager, the
+leader.
+
+Three managers in three zones and two workers. A point makes one node ill, waits until the swarm has noticed, and
+heals. What no playbook can mend (a host without power, a configuration that no engine takes, a full disk) has to be
+said in one sentence, twice the same, and nothing may be worse afterwards; then it is mended by hand, and healed. What a
+spare is for is in shard_heal.py.
+
+The checker after each run: one swarm with one leader; the managers of the inventory are managers, reachable, one a
+zone, the others ready workers; nodes that were not ill are the nodes that they were; all objects are there; new tasks
+read the secret and the config, and reach each other over the overlay network; the kept unlock key is right, no key lies
+in clear and none was printed; no lease is left. No request failed on the workers that were not ill, from before the
+illness until after the last run, and that changed nothing.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.faults.shard_recover import told_briefly
+from tests.lab.lab import Lab
+from tests.lab.node import RUNNING
+from tests.testinfra import objects, restored, swarms
+from tests.testinfra.inventories import Inventories
+from tests.testinfra.playbooks import Operator, Run
+
+TITLE = "`heal` of one node that takes no part in its swarm, where no spare stands in."
+COLUMNS = ("ill", "what heal saw", "came of it", "healed after", "failed requests", "then")
+
+MANAGERS, WORKERS = ["m1", "m2", "m3"], ["w1", "w2"]
+LIMIT = 400
+"""Seconds after which a run counts as hung."""
+DROP_IN = "/etc/systemd/system/docker.service.d/90-broken.conf"
+FULL = "/var/lib/docker/full"
+
+WORKER, MANAGER, LEADER = "a worker", "a manager", "the leader"
+
+STOPPED = "Docker stopped"
+CONFIG = "Docker crashing by its daemon.json"
+FLAG = "Docker crashing by a flag of its unit"
+OFF = "host off"
+BACK = "host off and on again"
+EMPTIED = "state directory emptied"
+DAMAGED = "log damaged"
+EXPIRED = "certificate expired"
+DISK = "disk full"
+FROZEN = "Docker frozen"
+
+CASES = (
+    # suite, what is wrong, with whom, autolock
+    ("trixie", DISK, MANAGER, True),
+    ("trixie", CONFIG, LEADER, True),
+    ("trixie", FLAG, MANAGER, True),
+    ("trixie", BACK, MANAGER, True),
+    ("trixie", OFF, LEADER, True),
+    ("trixie", EXPIRED, MANAGER, True),
+    ("trixie", EMPTIED, WORKER, True),
+    ("trixie", DAMAGED, LEADER, True),
+    ("trixie", FROZEN, WORKER, True),
+    ("trixie", STOPPED, WORKER, True),
+    ("trixie", DISK, LEADER, False),
+    ("trixie", DISK, WORKER, False),
+    ("trixie", FLAG, WORKER, False),
+    ("trixie", CONFIG, WORKER, False),
+    ("trixie", BACK, LEADER, False),
+    ("trixie", OFF, MANAGER, False),
+    ("trixie", OFF, WORKER, False),
+    ("trixie", EMPTIED, MANAGER, False),
+    ("trixie", DAMAGED, MANAGER, False),
+    ("trixie", FROZEN, LEADER, False),
+    ("trixie", STOPPED, LEADER, False),
+)
+NEEDS_HANDS = (CONFIG, FLAG, OFF, DISK)
+"""What no playbook mends."""
+NEW_NODE = (EMPTIED, DAMAGED, EXPIRED)
+"""What makes the host a new node."""
+
+
+@dataclass
+class Scene:
+    """A swarm that works, and what it is. The points of one kind of swarm share it, one after the other."""
+
+    lab: Lab
+    operator: Operator
+    inventory: Path
+    controller: Path
+    locked: bool
+    objects: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, operator: Operator, lab: Lab, folder: Path, locked: bool) -> Scene:
+        """Provision it, and put things into it."""
+        folder.mkdir()
+        controller = folder / "controller"
+        wanted: dict[str, Any] = {"swarm_controller_dir": str(controller), "ansible_timeout": 5}
+        if locked:
+            wanted["swarm_autolock"] = True
+        inventory = Inventories(lab, folder).write(MANAGERS, WORKERS, **wanted)
+        scene = cls(lab, operator, inventory, controller, locked)
+        operator.provision(scene.inventory)
+        objects.populate(lab, "m1")
+        scene.objects = objects.listed(lab, "m1")
+        return scene
+
+    def heal(self, *arguments: str) -> Run:
+        """Run `heal`."""
+        done = self.operator.start("heal", self.inventory, *arguments).wait(seconds=LIMIT)
+        print(f"heal {' '.join(arguments)}: status {done.status}, {done.seconds:.1f} s")
+        assert "SWMKEY-1-" not in done.output
+        return done
+
+    def nodes(self, asked: str) -> dict[str, swarms.Member]:
+        """What this manager lists, by inventory name."""
+        return swarms.by_hostname(swarms.host(self.lab, asked))
+
+    def wait_whole(self, asked: str, ill: str) -> dict[str, swarms.Member]:
+        """Wait until everybody has their place.
+
+        :param ill: who is listed, and takes no part; empty: nobody.
+        """
+        wanted = {**dict.fromkeys(MANAGERS, "manager"), **dict.fromkeys(WORKERS, "worker")}
+
+        def whole() -> dict[str, swarms.Member]:
+            found = self.nodes(asked)
+            assert {name: node.role for name, node in found.items()} == wanted
+            for name, node in found.items():
+                if name != ill:
+                    assert node.state == "ready", node
+                    assert node.reachability == ("reachable" if name in MANAGERS else ""), node
+            return found
+
+        return dict(swarms.eventually(whole, "everybody has their place", seconds=30))
+
+    def check(self, asked: str, was: dict[str, swarms.Member], ill: str = "", new: str = "") -> None:
+        """All that has to hold after a run.
+
+        :param new: who is another node than before; empty: nobody.
+        """
+        found = self.wait_whole(asked, ill)
+        assert [name for name, node in found.items() if node.id != was[name].id] == ([new] if new else [])
+        assert sum(node.leader for node in found.values()) == 1
+        assert {found[name].labels.get("zone") for name in MANAGERS} == {"a", "b", "c"}
+        for name, node in found.items():
+            assert (node.availability, node.labels) == (was[name].availability, was[name].labels), node
+        listed = objects.listed(self.lab, asked)
+        for name in ("service", "network", "secret", "config"):
+            assert listed[name] == self.objects[name], name
+        spec = swarms.swarm(swarms.host(self.lab, asked))["Spec"]
+        assert "quorum.swarm/lease" not in (spec.get("Labels") or {})
+        restored.assert_works(self.lab, asked, [name for name in WORKERS if name != ill])
+        if self.locked:
+            restored.assert_keys(self.lab, asked, [name for name in MANAGERS if name != ill], self.controller)
+
+    def settled(self) -> None:
+        """Run `heal` once more: nothing is changed."""
+        again = self.heal()
+        assert not again.changed, again.report
+
+
+@dataclass
+class Shared:
+    """One lab and one swarm at a time: the next comes up with the first point that needs it."""
+
+    operator: Operator
+    folder: Path
+    scene: Scene | None = None
+    lab: Lab | None = None
+    suite: str = ""
+    broken: bool = False
+    """Whether a point failed, so that the next one begins with a new swarm."""
+
+    def of(self, suite: str, locked: bool) -> Scene:
+        """The swarm of this kind, with nobody ill."""
+        if self.suite != suite or self.lab is None:
+            self.end()
+            self.lab, self.suite = Lab.up(f"alone-{suite}", managers=3, workers=2, suite=suite), suite
+            self.scene = None
+        if self.scene is None or self.scene.locked != locked or self.broken:
+            reset(self.lab)
+            folder = self.folder / f"swarm-{time.monotonic_ns()}"
+            self.scene, self.broken = Scene.of(self.operator, self.lab, folder, locked), False
+        return self.scene
+
+    def end(self) -> None:
+        """Take down what is up."""
+        if self.lab is not None:
+            self.lab.down()
+        self.lab = None
+
+
+def points() -> list[str]:
+    """Every case, those of one swarm one after the other."""
+    return [f"{suite}: {what}, {who}, {'autolock' if locked else 'no autolock'}" for suite, what, who, locked in CASES]
+
+
+@contextmanager
+def session() -> Iterator[Shared]:
+    """A lab of its own, one engine at a time."""
+    with tempfile.TemporaryDirectory() as name:
+        shared = Shared(Operator(Path(name)), Path(name))
+        try:
+            yield shared
+        finally:
+            shared.end()
+
+
+def run(shared: Shared, point: str) -> list[str]:
+    """Make one node ill, heal it, and look."""
+    suite, what, who, locked = CASES[points().index(point)]
+    with told_briefly():
+        scene = shared.of(suite, locked)
+        shared.broken = True
+        cells = _run(scene, what, who)
+        shared.broken = False
+        return cells
+
+
+def _run(scene: Scene, what: str, who: str) -> list[str]:
+    """One point, once its swarm is there."""
+    lab = scene.lab
+    first = scene.nodes("m1")
+    leader = next(name for name, node in first.items() if node.leader)
+    victim = {WORKER: "w1", LEADER: leader, MANAGER: next(name for name in MANAGERS if name != leader)}[who]
+    asked = next(name for name in MANAGERS if name != victim)
+    if what == EXPIRED:
+        authority = Authority(scene)
+    was = scene.nodes(asked)
+    asks = [name for name in WORKERS if name != victim]
+    with lab.probe(asks, period=0.1, timeout=5) as probe:
+        if what == EXPIRED:
+            authority.expire(victim, was[victim].id)
+        else:
+            BREAK[what](lab, victim)
+        swarms.eventually(lambda: _is_ill(scene, asked, victim), f"the swarm notices that {victim} takes no part",
+                          seconds=90)
+        done = scene.heal()
+        seen, then = _told(done, victim), ""
+        new = victim if what in NEW_NODE else ""
+        if what in NEEDS_HANDS:
+            assert SAYS.get(what, "") in done.output, done.report
+            # A worker's host that is off is its operator's choice: said, and no failure.
+            assert not done.ok, done.report
+            scene.check(asked, was, ill=victim)
+            again = scene.heal()
+            assert SAYS.get(what, "") in again.output, again.report
+            assert set(again.changed) <= {victim, asked}, again.report
+            scene.check(asked, was, ill=victim)
+            MEND[what](lab, victim)
+            mended = scene.heal()
+            assert mended.ok, mended.report
+            then = f"mended by hand, and healed after {mended.seconds:.0f} s"
+        else:
+            assert done.ok, done.report
+        scene.check(asked, was, new=new)
+        scene.settled()
+        assert "SWMKEY-1-" not in json.dumps(_kept(scene))
+    assert not probe.failures, probe.failures[:3]
+    came = "said, and left as it is" if then else "a new node" if new else "the node that it was"
+    return [victim, seen, came, f"{done.seconds:.0f} s", f"0 of {probe.requests}", then]
+
+
+def _is_ill(scene: Scene, asked: str, victim: str) -> bool:
+    node = scene.nodes(asked)[victim]
+    return node.state == "down" and node.reachability != "reachable"
+
+
+def _told(done: Run, victim: str) -> str:
+    """The sentence by which heal tells what it saw."""
+    line = next(line for line in done.output.splitlines() if line.startswith(f"sick: {victim} "))
+    return line.removeprefix(f"sick: {victim} ")[:200]
+
+
+def _kept(scene: Scene) -> dict[str, Any]:
+    """The last report that was kept."""
+    path = max((scene.controller / "reports").glob("heal-*.json"), key=lambda one: one.name)
+    assert path.stat().st_mode & 0o777 == 0o600
+    return dict(json.loads(path.read_text()))
+
+
+# -- how a node falls ill, and how somebody mends it by hand -----------------------------------------------------------
+
+
+def reset(lab: Lab) -> None:
+    """Everything back to an engine without a swarm, disks that were filled included."""
+    for node in lab.nodes:
+        if node.state() == RUNNING:
+            node.run("systemctl kill --signal=CONT docker; "
+                     "if findmnt --noheadings --types tmpfs /var/lib/docker; then "
+                     "systemctl stop docker.socket docker containerd; umount -l /var/lib/docker; fi", check=False)
+    lab.reset()
+
+
+def _stop(lab: Lab, name: str) -> None:
+    restored.stop(lab, [name])
+
+
+def _break_config(lab: Lab, name: str) -> None:
+    lab.node(name).run("mkdir -p /etc/docker; echo '{broken' > /etc/docker/daemon.json; systemctl restart docker",
+                       check=False)
+
+
+def _mend_config(lab: Lab, name: str) -> None:
+    lab.node(name).run("rm /etc/docker/daemon.json")
+
+
+def _break_flag(lab: Lab, name: str) -> None:
+    """A unit that starts again and again, without an end."""
+    text = ("[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd --no-such-flag\n"
+            "Restart=always\nRestartSec=1\n")
+    lab.node(name).run(f"mkdir -p $(dirname {DROP_IN}); cat > {DROP_IN}; systemctl daemon-reload; "
+                       "systemctl restart docker", stdin=text, check=False)
+
+
+def _mend_flag(lab: Lab, name: str) -> None:
+    lab.node(name).run(f"rm {DROP_IN}; systemctl daemon-reload")
+
+
+def _power_off(lab: Lab, name: str) -> None:
+    lab.node(name).kill()
+
+
+def _power_on(lab: Lab, name: str) -> None:
+    lab.node(name).start()
+
+
+def _off_and_on(lab: Lab, name: str) -> None:
+    """The host boots, and its Docker does not come up by itself: it is locked, or was never enabled."""
+    lab.node(name).run("systemctl disable --quiet docker.socket docker")
+    lab.node(name).kill()
+    time.sleep(20)
+    lab.node(name).start()
+
+
+def _empty(lab: Lab, name: str) -> None:
+    lab.node(name).run(f"systemctl stop docker.socket docker; rm -rf {restored.STATE}/*; systemctl start docker")
+
+
+def _damage(lab: Lab, name: str) -> None:
+    """Flip bits of a record in the middle of its log, and start it again."""
+    script = r"""
+import glob
+path = sorted(glob.glob("/var/lib/docker/swarm/raft/wal-v3-encrypted/*-*.wal"))[-1]
+with open(path, "r+b") as stream:
+    data = stream.read()
+    used = len(data.rstrip(b"\0"))
+    stream.seek(used // 2)
+    stream.write(bytes(byte ^ 0xFF for byte in data[used // 2 : used // 2 + 4]))
+"""
+    restored.stop(lab, [name])
+    lab.node(name).run(["python3", "-c", script])
+    lab.node(name).run("systemctl start docker", check=False, timeout=90)
+
+
+def _freeze(lab: Lab, name: str) -> None:
+    lab.node(name).run("systemctl kill --signal=STOP docker")
+
+
+def _fill(lab: Lab, name: str) -> None:
+    """Docker's directory is on a disk of its own, which is full when Docker starts again."""
+    lab.node(name).run(
+        "systemctl stop docker.socket docker containerd; mkdir -p /run/disk; "
+        "mount -t tmpfs -o size=300m,mode=710 tmpfs /run/disk; cp -a --sparse=never /var/lib/docker/. /run/disk/; "
+        "mount --move /run/disk /var/lib/docker || { mount --bind /run/disk /var/lib/docker; umount -l /run/disk; }; "
+        f"dd if=/dev/zero of={FULL} bs=64k 2>/dev/null; systemctl start containerd; systemctl start docker",
+        check=False, timeout=120)
+    free = lab.node(name).run("df --output=avail /var/lib/docker | tail -1").stdout.strip()
+    assert free == "0", f"{free} kB are free"
+
+
+def _make_room(lab: Lab, name: str) -> None:
+    lab.node(name).run(f"rm {FULL}")
+
+
+BREAK: dict[str, Callable[[Lab, str], None]] = {
+    STOPPED: _stop, CONFIG: _break_config, FLAG: _break_flag, OFF: _power_off, BACK: _off_and_on, EMPTIED: _empty,
+    DAMAGED: _damage, FROZEN: _freeze, DISK: _fill,
+}  # fmt: skip
+MEND: dict[str, Callable[[Lab, str], None]] = {
+    CONFIG: _mend_config, FLAG: _mend_flag, OFF: _power_on, DISK: _make_room,
+}  # fmt: skip
+SAYS = {CONFIG: "unable to configure the Docker daemon with file /etc/docker/daemon.json", FLAG: "no-such-flag",
+        DISK: "its disk is full"}  # fmt: skip
+"""What heal has to say of what it cannot mend."""
+
+
+class Authority:
+    """A certificate authority of the test's own, which the swarm takes, so that certificates can be made that ended."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "swarm-ca")])
+        now = datetime.datetime.now(datetime.UTC)
+        self._root = (
+            x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(self._key.public_key())
+            .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=30))
+            .not_valid_after(now + datetime.timedelta(days=3000))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
+            .add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False), critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+        node = scene.lab.node("m1")
+        secret = self._key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        public = self._root.public_bytes(serialization.Encoding.PEM)
+        node.run("umask 077; cat > /run/ca.key", stdin=secret.decode())
+        node.run("cat > /run/ca.crt", stdin=public.decode())
+        node.run("docker swarm ca --rotate --quiet --ca-cert /run/ca.crt --ca-key /run/ca.key; rm /run/ca.key",
+                 timeout=90)
+
+        def rotated() -> bool:
+            return all(public.decode().strip() in scene.lab.node(name).run(
+                f"cat {restored.STATE}/certificates/swarm-root-ca.crt").stdout for name in (*MANAGERS, *WORKERS))
+
+        swarms.eventually(rotated, "the new authority is everybody's", seconds=60)
+
+    def expire(self, name: str, node_id: str) -> None:
+        """The certificate of this node, as it was, but ended an hour ago; its Docker is started with it."""
+        node, path = self._scene.lab.node(name), f"{restored.STATE}/certificates/swarm-node.crt"
+        old = x509.load_pem_x509_certificates(node.run(f"cat {path}").stdout.encode())[0]
+        assert node_id in old.subject.rfc4514_string()
+        now = datetime.datetime.now(datetime.UTC)
+        builder = (
+            x509.CertificateBuilder().subject_name(old.subject).issuer_name(self._root.subject)
+            .public_key(old.public_key()).serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=20)).not_valid_after(now - datetime.timedelta(hours=1))
+        )
+        for one in old.extensions:
+            if one.oid != x509.OID_AUTHORITY_KEY_IDENTIFIER:
+                builder = builder.add_extension(one.value, critical=one.critical)
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+        ended = builder.sign(self._key, hashes.SHA256())
+        restored.stop(self._scene.lab, [name])
+        node.run(f"cat > {path}", stdin=ended.public_bytes(serialization.Encoding.PEM).decode())
+        node.run("systemctl start docker", check=False, timeout=90)
