@@ -348,8 +348,8 @@ class ActionModule(ActionBase):
         for name in (JOINED, LEFT, CLEANED, NOTED, DAEMON):
             result = self._of(item.host, name)
             if result and not result.get("skipped") and not returning.came_back(result):
-                return _words(result)
-        if item.rungs and heal.REPLACE not in item.rungs:
+                return f"{_words(result)} {item.remedy}".rstrip()
+        if item.rungs and not item.remedy:
             return "Run again; ansible-playbook quorum.swarm.health says more."
         return item.remedy
 

@@ -74,8 +74,6 @@ CASES = (
     ("trixie", DAMAGED, LEADER, True),
     ("trixie", FROZEN, WORKER, True),
     ("trixie", STOPPED, WORKER, True),
-    ("trixie", DISK, LEADER, False),
-    ("trixie", DISK, WORKER, False),
     ("trixie", FLAG, WORKER, False),
     ("trixie", CONFIG, WORKER, False),
     ("trixie", BACK, LEADER, False),
@@ -85,10 +83,19 @@ CASES = (
     ("trixie", DAMAGED, MANAGER, False),
     ("trixie", FROZEN, LEADER, False),
     ("trixie", STOPPED, LEADER, False),
+    ("trixie", DISK, LEADER, False),
+    ("bookworm", EXPIRED, MANAGER, True),
+    ("bookworm", DAMAGED, LEADER, True),
+    ("bookworm", FLAG, WORKER, True),
+    ("bookworm", DISK, MANAGER, True),
+    ("forky", EXPIRED, MANAGER, True),
+    ("forky", DAMAGED, LEADER, True),
+    ("forky", FLAG, WORKER, True),
+    ("forky", DISK, MANAGER, True),
 )
 NEEDS_HANDS = (CONFIG, FLAG, OFF, DISK)
 """What no playbook mends."""
-NEW_NODE = (EMPTIED, DAMAGED, EXPIRED)
+NEW_NODE = (EMPTIED, DAMAGED, EXPIRED, DISK)
 """What makes the host a new node."""
 
 
@@ -227,7 +234,7 @@ def run(shared: Shared, point: str) -> list[str]:
         scene = shared.of(suite, locked)
         shared.broken = True
         cells = _run(scene, what, who)
-        shared.broken = False
+        shared.broken = what == DISK  # the small disk goes with the next reset
         return cells
 
 
@@ -247,14 +254,13 @@ def _run(scene: Scene, what: str, who: str) -> list[str]:
             authority.expire(victim, was[victim].id)
         else:
             BREAK[what](lab, victim)
-        swarms.eventually(lambda: _is_ill(scene, asked, victim), f"the swarm notices that {victim} takes no part",
+        swarms.eventually(lambda: _is_ill(scene, asked, victim, what), f"the swarm notices that {victim} takes no part",
                           seconds=90)
         done = scene.heal()
         seen, then = _told(done, victim), ""
         new = victim if what in NEW_NODE else ""
         if what in NEEDS_HANDS:
             assert SAYS.get(what, "") in done.output, done.report
-            # A worker's host that is off is its operator's choice: said, and no failure.
             assert not done.ok, done.report
             scene.check(asked, was, ill=victim)
             again = scene.heal()
@@ -275,9 +281,10 @@ def _run(scene: Scene, what: str, who: str) -> list[str]:
     return [victim, seen, came, f"{done.seconds:.0f} s", f"0 of {probe.requests}", then]
 
 
-def _is_ill(scene: Scene, asked: str, victim: str) -> bool:
+def _is_ill(scene: Scene, asked: str, victim: str, what: str) -> bool:
     node = scene.nodes(asked)[victim]
-    return node.state == "down" and node.reachability != "reachable"
+    # Where only its log cannot go on, its worker's half does.
+    return node.reachability != "reachable" and (node.state == "down" or what == DISK)
 
 
 def _told(done: Run, victim: str) -> str:
@@ -372,15 +379,27 @@ def _freeze(lab: Lab, name: str) -> None:
 
 
 def _fill(lab: Lab, name: str) -> None:
-    """Docker's directory is on a disk of its own, which is full when Docker starts again."""
-    lab.node(name).run(
+    """Docker's directory is on a small disk, and that is full. A manager works like that until its log needs a new
+    segment; so 70 MB are written, and what was written is removed again.
+    """
+    node, other = lab.node(name), lab.node(next(one for one in MANAGERS if one != name))
+    node.run(
         "systemctl stop docker.socket docker containerd; mkdir -p /run/disk; "
         "mount -t tmpfs -o size=300m,mode=710 tmpfs /run/disk; cp -a --sparse=never /var/lib/docker/. /run/disk/; "
+        "rm -f /run/disk/swarm/raft/wal-v3-encrypted/*.tmp; "
         "mount --move /run/disk /var/lib/docker || { mount --bind /run/disk /var/lib/docker; umount -l /run/disk; }; "
         f"dd if=/dev/zero of={FULL} bs=64k 2>/dev/null; systemctl start containerd; systemctl start docker",
         check=False, timeout=120)
-    free = lab.node(name).run("df --output=avail /var/lib/docker | tail -1").stdout.strip()
+    free = node.run("df --output=avail /var/lib/docker | tail -1").stdout.strip()
     assert free == "0", f"{free} kB are free"
+    if node.run("docker info --format '{{.Swarm.LocalNodeState}}'").stdout.strip() == "locked":
+        node.run("docker swarm unlock", stdin=other.run("docker swarm unlock-key --quiet").stdout)
+    by_other = swarms.host(lab, other.name)
+    swarms.eventually(lambda: swarms.by_hostname(by_other)[name].reachability == "reachable",
+                      f"{name} works without any room", seconds=40)
+    other.run("head -c 700000 /dev/urandom | base64 > /run/large; "
+              "for one in $(seq 75); do docker config create large-$one /run/large; done; rm /run/large; "
+              "docker config ls --quiet --filter name=large- | xargs docker config rm", timeout=300)
 
 
 def _make_room(lab: Lab, name: str) -> None:

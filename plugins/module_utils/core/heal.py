@@ -40,7 +40,7 @@ DAEMON, REBOOT, REJOIN, REPLACE = RUNGS = ("daemon", "reboot", "rejoin", "replac
 """Docker is started, restarted or unlocked; the host is rebooted; it becomes a new node; another takes its place."""
 
 FULL = 8 << 20
-"""Fewer free bytes count as a full disk: what an engine writes at its start may come out cut short."""
+"""Fewer free bytes count as a full disk."""
 NEW_NODE, NEW_MANAGER = 32 << 20, 192 << 20
 """Free bytes that a new node needs: the engine allocates two log segments of 64 MB, and the old ones are kept."""
 
@@ -242,10 +242,6 @@ def _look_at(want: WantedNode, item: HostFacts, entry: Node | None, view: View, 
     short = "" if room is None or room >= needed else f"{room >> 20} MiB are free in {item.state.root_dir}"
     fits = (REJOIN,) if not short else ()
     remedy = f"Make room on its disk, and run again: {short}, and a new node needs {needed >> 20}." if short else ""
-    stands = entry is not None and (_works(entry) or entry.state == "unknown")
-    if room is not None and room < FULL and not stands:
-        return sick(f"{host} is {listed}: its disk is full ({short})", *((REPLACE,) if manager else ()),
-                    remedy="Make room there, and run again.")
     if not own:
         return sick(f"{host} is {listed}, and has nothing of the swarm on its disk that can be read", *fits,
                     remedy=remedy)
@@ -262,7 +258,9 @@ def _look_at(want: WantedNode, item: HostFacts, entry: Node | None, view: View, 
     told = ("its manager is locked" if here.state == "locked" else
             f"Docker does not answer there ({item.detail.rstrip('.') or 'it stands still'})" if not item.engine.answers
             else f"Docker calls it {here.state}" + (f" ({here.error.rstrip('.')})" if here.error else ""))
-    return sick(f"{host} is {listed}: {told}", DAEMON, REBOOT, *fits, remedy=remedy,
+    full = f"; its disk is full ({short})" if room is not None and room < FULL else ""
+    # Started it may be all the same: as long as its log needs no new segment, a manager works without any room.
+    return sick(f"{host} is {listed}: {told}{full}", DAEMON, REBOOT, *fits, remedy=remedy,
                 may_restart=not entry.reachable or _spares_one(view))
 
 

@@ -120,6 +120,25 @@ def test_a_stopped_docker_is_started_and_that_is_all(controller: Controller, tmp
     assert told["left"] == []
 
 
+def test_a_full_disk_is_told_to_the_end(controller: Controller) -> None:
+    """A manager whose Docker runs again and takes no part is not made a new node where there is no room for one."""
+    controller.see(m3="stopped")
+    controller.hostvars["m3"]["__swarm_heal_seen"]["facts"]["state"]["room"] = 0
+    for name in ("w1", "w2"):
+        controller.hostvars[name]["swarm_spare_manager"] = False
+    controller("start")
+    controller("judge")
+    controller.put("m3", "daemon", {"did": ["restart"], "state": "error"})
+    controller("acted")
+    assert controller("judge")["phases"]["daemon"]["managers"] == []
+    assert controller("plan")["any"] is False
+    report = controller("report")
+    assert report["failed"]
+    assert "its disk is full (0 MiB are free in /var/lib/docker)." in report["msg"]
+    assert report["msg"].endswith(
+        "Make room on its disk, and run again: 0 MiB are free in /var/lib/docker, and a new node needs 192.")
+
+
 def test_a_manager_that_cannot_be_emptied_is_replaced(controller: Controller) -> None:
     controller.see(m3="stopped")
     controller("start")

@@ -126,9 +126,9 @@ def found(entry: str, word: str, name: str = "m3", reboot: bool = False) -> heal
         ("w1", "", "wiped", [REJOIN]),
         ("m3", "gone", "silent", [REPLACE]),
         ("m3", "unlisted", "silent", [REPLACE]),
-        # Nothing is written where there is no room for it, and nothing moved aside where a new node would find none.
-        ("m3", "gone", "full", [REPLACE]),
-        ("w1", "gone", "full", []),
+        # Nothing is moved aside where a new node would find no room.
+        ("m3", "gone", "full", [DAEMON]),
+        ("w1", "gone", "full", [DAEMON]),
         ("m3", "", "full", None),
         ("m3", "gone", "narrow", [DAEMON]),
         ("w1", "gone", "narrow", [DAEMON, REJOIN]),
@@ -151,11 +151,10 @@ def test_who_takes_no_part(name: str, entry: str, word: str, rungs: list[str] | 
 
 def test_a_full_disk_is_told_in_one_sentence() -> None:
     (item,) = found("gone", "full").sick
-    assert item.what == "m3 is down, unreachable: its disk is full (1 MiB are free in /var/lib/docker)"
-    assert item.remedy == "Make room there, and run again."
-    (item,) = found("gone", "narrow").sick
+    assert item.what == ("m3 is down, unreachable: Docker does not answer there (it stands still); its disk is full "
+                         "(1 MiB are free in /var/lib/docker)")
     assert item.remedy == (
-        "Make room on its disk, and run again: 100 MiB are free in /var/lib/docker, and a new node needs 192.")
+        "Make room on its disk, and run again: 1 MiB are free in /var/lib/docker, and a new node needs 192.")
 
 
 def test_a_reboot_is_a_rung_where_it_is_allowed_and_none_is_tried_twice() -> None:
