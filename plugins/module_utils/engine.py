@@ -358,6 +358,15 @@ class Engine:
         """``GET /tasks``: all of them, the history too."""
         return self.call("GET", "/tasks")
 
+    def secrets(self) -> list[dict[str, Any]]:
+        """``GET /secrets``: the engine never tells their content."""
+        return self.call("GET", "/secrets") or []
+
+    def configs(self) -> list[dict[str, Any]]:
+        """``GET /configs``, their content left out."""
+        rows = self.call("GET", "/configs") or []
+        return [{**raw, "Spec": {**raw["Spec"], "Data": ""}} for raw in rows]
+
     def containers(self) -> list[dict[str, Any]]:
         """``GET /containers/json``: those that run."""
         return self.call("GET", "/containers/json")

@@ -106,6 +106,14 @@ def _wait_for_root(engine: Engine, old_root: str, seconds: float) -> None:
     )
     if rotated:
         return
+    raise NotDone(missing_root(engine, swarm, seconds))
+
+
+def missing_root(engine: Engine, swarm: Mapping[str, Any], seconds: float) -> str:
+    """One sentence: on which nodes the new root certificate is not, after so many seconds.
+
+    :param swarm: what the engine says of the swarm.
+    """
     # The swarm's issuer is the new one from the beginning of the rotation, a node's when it has its new certificate.
     issuer = _tls(swarm, "CertIssuerPublicKey")
     waiting = []
@@ -113,7 +121,7 @@ def _wait_for_root(engine: Engine, old_root: str, seconds: float) -> None:
         description = node.get("Description") or {}
         if _tls(description, "CertIssuerPublicKey") != issuer:
             waiting.append(f"{description.get('Hostname') or node['ID']} ({node['Status']['State']})")
-    raise NotDone(
+    return (
         f"the new root certificate is not on every node after {seconds:.0f} s; missing: "
         f"{', '.join(sorted(waiting)) or 'unknown'}. The rotation goes on by "
         "itself. A node that is down stops it: bring it back, or remove its entry."

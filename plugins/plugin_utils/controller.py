@@ -30,7 +30,8 @@ PROBED = "__swarm_probed"
 """The variable in which the result of ``swarm_probe`` is registered."""
 
 HOST_VARS = ("ansible_host", "swarm_zone", "swarm_advertise_addr", "swarm_advertise_cidr", "swarm_advertise_interface",
-             "swarm_availability", "swarm_labels", "swarm_listen_addr", "swarm_data_path_addr", "swarm_spare_manager")
+             "swarm_availability", "swarm_labels", "swarm_listen_addr", "swarm_data_path_addr", "swarm_spare_manager",
+             "swarm_compromised")
 SHARED_VARS = (*inventory.SETTINGS, *inventory.ALLOWANCES, "swarm_default_addr_pool", "swarm_subnet_size",
                "swarm_data_path_port", "swarm_id", "swarm_force", "swarm_controller_dir",
                "swarm_backup_dir", "swarm_backup_max_age", "swarm_drill_max_age", "swarm_given_up")

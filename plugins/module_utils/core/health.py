@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, lease, placement, quorum, zones
+from ansible_collections.quorum.swarm.plugins.module_utils.core import expel, inventory, lease, placement, quorum, zones
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import SEVERITIES, Finding, by_weight
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import (
@@ -499,7 +499,16 @@ def _nodes(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host_of: 
                 f"The inventory does not list the {role} {_join(names)}.",
                 "List them, or list them under swarm_absent to take them out.",
             )
-    stays = [host for host in wanted.absent if host in by_host]
+    yield from expel.unfinished(expel.read(view.swarm.labels))
+    bad = [host for host in wanted.compromised if host in by_host]
+    if bad:
+        yield Finding(
+            "compromised_host_is_member",
+            "critical",
+            f"{_join(bad)}: compromised (swarm_compromised), and still a node.",
+            f"{expel.COMMAND} takes it out, and changes what it knew.",
+        )
+    stays = [host for host in wanted.absent if host in by_host and host not in bad]
     if stays:
         yield Finding(
             "absent_host_is_member",

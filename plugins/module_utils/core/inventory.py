@@ -53,6 +53,7 @@ ALLOWANCES = (
     "swarm_allow_duplicate_hostnames",
     "swarm_allow_dynamic_address",
     "swarm_allow_even_managers",
+    "swarm_allow_expelled",
     "swarm_allow_homeless_services",
     "swarm_allow_host_in_two_groups",
     "swarm_allow_limit",
@@ -125,6 +126,8 @@ class Wanted:
     """The ``swarm_allow_…`` variables that are true."""
     given_up: tuple[str, ...] = ()
     """Hosts that are down by the operator's word, for this run: none of ``nodes``, and their entries are removed."""
+    compromised: tuple[str, ...] = ()
+    """Those of ``absent`` that are compromised: no task may run on them, and ``expel`` takes them out."""
     given_up_managers: tuple[WantedNode, ...] = ()
     """Those of them that the inventory wants as managers."""
 
@@ -171,6 +174,13 @@ def read(
     out = {*absent, *given_up}
     managers = [host for host in groups.get(MANAGERS, ()) if host not in out]
     workers = [host for host in groups.get(WORKERS, ()) if host not in out and host not in managers]
+    compromised = [host for name in GROUPS for host in groups.get(name, ())
+                   if coerce.boolean(f"{host}: swarm_compromised", hostvars.get(host, {}).get("swarm_compromised"))]
+    for host in compromised:
+        if host not in groups.get(ABSENT, ()):
+            group = MANAGERS if host in groups.get(MANAGERS, ()) else WORKERS
+            raise coerce.BadValue(f"{host}: swarm_compromised is true, and {host} is in {group}; it is for hosts of "
+                                  f"{ABSENT}.")
     nodes = [_node(host, "manager", bool(workers), hostvars.get(host, {})) for host in managers]
     nodes += [_node(host, "worker", True, hostvars.get(host, {})) for host in workers]
     lost = [_node(host, "manager", bool(workers), hostvars.get(host, {})) for host in groups.get(MANAGERS, ())
@@ -206,6 +216,7 @@ def read(
                        else coerce.duration("swarm_drill_max_age", drill_max_age)),
         allowed=allowed,
         given_up=tuple(given_up),
+        compromised=tuple(compromised),
         given_up_managers=tuple(lost),
     )
 

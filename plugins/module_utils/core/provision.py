@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
+    expel,
     inventory,
     lease,
     placement,
@@ -319,6 +320,8 @@ def _decide(
         notes.extend(_fixed_at_init(wanted, view.swarm))
 
     unsettled.extend(_not_ready(wanted, matched, facts))
+    if view is not None:
+        unsettled.extend(_compromised(wanted, view))
     silent_managers = [want.host for want in wanted.managers
                        if want.host in facts and not facts[want.host].answered
                        and not (want.host in gone and want.host not in matched)]
@@ -334,6 +337,8 @@ def _decide(
         orders = [replace(order, role=matched[order.host].role) for order in orders
                   if order.host in matched and order.host not in haunted]
 
+    if view is not None:
+        refusals.extend(_expelled(view, [join.host for join in joins]))
     refusals = inventory.refused(refusals, wanted.allowed)
     if refusals:
         return Decision(refusals=tuple(refusals), notes=tuple(notes))
@@ -572,6 +577,8 @@ def _removals(
     removals, problems = [], []
     listed = {node.id for node in nodes}
     for host in wanted.absent:
+        if host in wanted.compromised:
+            continue  # it would be asked to leave; expel takes it out, and changes what it knew
         item = facts.get(host)
         speaks = item is not None and item.answered and item.engine.answers
         own = item.membership.node_id if item is not None and speaks else ""
@@ -591,6 +598,25 @@ def _removals(
     if wanted.force:
         problems = []
     return removals, problems
+
+
+def _compromised(wanted: Wanted, view: View) -> list[Finding]:
+    """Nodes that expel has to take out, or that it has begun with: provisioning leaves them alone."""
+    names = [host for host in wanted.compromised if any(node.host == host for node in view.nodes)]
+    found = [Finding("compromised_member", "warning",
+                     f"{host} is compromised (swarm_compromised), and still a node; provision leaves it alone.",
+                     f"{expel.COMMAND} takes it out, and changes what it knew.", host) for host in names]
+    return found + [replace(item, severity="warning") for item in expel.unfinished(expel.read(view.swarm.labels))
+                    if item.host not in names]
+
+
+def _expelled(view: View, hosts: Sequence[str]) -> list[Finding]:
+    """Hosts that would join, and were taken out as compromised."""
+    gone = {entry.host for entry in expel.read(view.swarm.labels)}
+    return [Finding("expelled_host", "critical",
+                    f"{host} was taken out of this swarm as compromised, and is to join it.",
+                    "Make its disk anew first, or list it under swarm_absent with swarm_compromised: true.", host,
+                    "swarm_allow_expelled") for host in hosts if host in gone]
 
 
 def _not_ready(wanted: Wanted, matched: Mapping[str, Node], facts: Mapping[str, HostFacts]) -> list[Finding]:
