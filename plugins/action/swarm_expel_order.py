@@ -86,7 +86,8 @@ class ActionModule(ActionBase):
         controller.refuse(expel.refuse(view.nodes, ids))
         if new and view.swarm.autolock and not self._wanted.controller_dir:
             raise AnsibleActionFail("Refused, and nothing was changed. The swarm is autolocked, and "
-                                    "swarm_controller_dir is not set: the new unlock key would have no place to be kept. Set it.")
+                                    "swarm_controller_dir is not set: the new unlock key would have no place to be "
+                                    "kept. Set it.")
         for target in found:
             for note in expel.elsewhere(target, self._addresses()):
                 _say(f"{note.severity}: {note.sentence()}")
@@ -99,8 +100,9 @@ class ActionModule(ActionBase):
         lines = expel.plan_lines(after, view.nodes, view.swarm.autolock)
         if lines:
             _say(f"Plan ({len(lines)} step{'s' * (len(lines) != 1)}):")
+            wide, name = max(len(kind) for kind, _host, _why in lines), max(len(host) for _kind, host, _why in lines)
             for kind, host, why in lines:
-                _say(f"  {kind:<8}  {host:<8}  {why}".rstrip())
+                _say(f"  {kind:<{wide}}  {host:<{name}}  {why}")
         missing = expel.unconfirmed(new, start["confirm"], start["names"])
         if self._task.check_mode:
             for item in missing:

@@ -18,6 +18,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     coerce,
+    expel,
     heal,
     inventory,
     report,
@@ -239,6 +240,9 @@ class ActionModule(ActionBase):
         """Why this host cannot become a new node, one sentence; empty: it can."""
         node = self._told(START)["node"]
         item = facts[node]
+        barred = expel.barred(view.swarm.labels, [node], self._wanted.allowed)
+        if barred and not any(entry.host == node for entry in view.nodes):
+            return barred[0].sentence()
         if not item.answered:
             return f"{node} does not answer ({item.why_not}): it cannot join. Bring the host back."
         if item.state.swarm_id and item.state.swarm_id != view.swarm.id:

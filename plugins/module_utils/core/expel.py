@@ -27,6 +27,7 @@ KEPT = 16
 """How many finished removals are remembered; unfinished ones always are."""
 REMOVE, ROTATE, CA = TODO = ("remove", "rotate", "ca")
 """What is to do for a node, in this order: its entry; the join tokens and the unlock key; the root certificate."""
+ALLOW = "swarm_allow_expelled"
 COMMAND = "ansible-playbook quorum.swarm.expel"
 
 
@@ -394,6 +395,17 @@ def findings(
                                  "Move it to swarm_absent with swarm_compromised: true, until its disk is made anew.",
                                  want.host))
     return found
+
+
+def barred(labels: Mapping[str, str], hosts: Collection[str], allowed: Collection[str]) -> list[Finding]:
+    """Those of the hosts that were taken out as compromised, and are to be members again."""
+    if ALLOW in allowed:
+        return []
+    gone = {entry.host for entry in read(labels)}
+    return [Finding("expelled_host", "critical",
+                    f"{host} was taken out of this swarm as compromised, and is to join it.",
+                    "Make its disk anew first, or list it under swarm_absent with swarm_compromised: true.", host,
+                    ALLOW) for host in hosts if host in gone]
 
 
 def unfinished(entries: Sequence[Entry]) -> list[Finding]:

@@ -12,11 +12,12 @@ made anew of a raft log.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
+    expel,
     health,
     inventory,
     plan,
@@ -171,7 +172,13 @@ def find(
     sick: list[Sick] = []
     notes: list[Finding] = []
     standing = [want.host for want in wanted.spares if want.host in matched and matched[want.host].reachable]
+    out = [want.host for want in wanted.nodes if want.host not in matched]
+    barred = {item.host: replace(item, severity="warning")
+              for item in expel.barred(view.swarm.labels, out, wanted.allowed)}
+    notes.extend(barred.values())
     for want in [*wanted.managers, *wanted.workers]:
+        if want.host in barred:
+            continue
         item = facts.get(want.host) or HostFacts.silent(want.host, "it was not asked")
         found = _look_at(want, item, matched.get(want.host), view, now)
         if isinstance(found, Finding):

@@ -338,7 +338,7 @@ def _decide(
                   if order.host in matched and order.host not in haunted]
 
     if view is not None:
-        refusals.extend(_expelled(view, [join.host for join in joins]))
+        refusals.extend(expel.barred(view.swarm.labels, [join.host for join in joins], wanted.allowed))
     refusals = inventory.refused(refusals, wanted.allowed)
     if refusals:
         return Decision(refusals=tuple(refusals), notes=tuple(notes))
@@ -608,15 +608,6 @@ def _compromised(wanted: Wanted, view: View) -> list[Finding]:
                      f"{expel.COMMAND} takes it out, and changes what it knew.", host) for host in names]
     return found + [replace(item, severity="warning") for item in expel.unfinished(expel.read(view.swarm.labels))
                     if item.host not in names]
-
-
-def _expelled(view: View, hosts: Sequence[str]) -> list[Finding]:
-    """Hosts that would join, and were taken out as compromised."""
-    gone = {entry.host for entry in expel.read(view.swarm.labels)}
-    return [Finding("expelled_host", "critical",
-                    f"{host} was taken out of this swarm as compromised, and is to join it.",
-                    "Make its disk anew first, or list it under swarm_absent with swarm_compromised: true.", host,
-                    "swarm_allow_expelled") for host in hosts if host in gone]
 
 
 def _not_ready(wanted: Wanted, matched: Mapping[str, Node], facts: Mapping[str, HostFacts]) -> list[Finding]:
