@@ -163,7 +163,9 @@ class ActionModule(ActionBase):
             whole = "all of them, as a manager has" if item.get("manager") else (
                 "whatever it was" if not item.get("id") else "by its tasks, as far as the swarm lists them")
             if not (there["secrets"] or there["configs"]):
-                lines.append(f"{name}: none of the secrets and configs that it could read is there any more ({whole}).")
+                had = item.get("manager") or not item.get("id") or item.get("secrets") or item.get("configs")
+                lines.append(f"{name}: none of the secrets and configs that it could read is there any more ({whole})."
+                             if had else f"{name} had no secret and no config ({whole}).")
                 continue
             lines.append(f"{name} could read ({whole}), to be made anew by you:")
             for kind in ("secrets", "configs"):
