@@ -25,6 +25,7 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     coerce,
+    expel,
     heal,
     inventory,
     member,
@@ -239,6 +240,8 @@ HOSTS_AND_SWARM = {
 }
 
 UNFINISHED = {
+    "compromised_member": World(absent=("w2",), hosts={"w2": {"swarm_compromised": True}},
+                                nodes=(*SWARM, worker("w2"))),
     "host_silent": World(nodes=SWARM[:3], seen=silent("w1")),
     "not_ready": World(nodes=(*SWARM[:3], worker("w1", state="down")), seen=silent("w1")),
     "waits_for_managers": World(
@@ -347,6 +350,7 @@ def test_every_allowance_stands_beside_a_refusal() -> None:
             "The schedule of backups, before it is written",
             "A restore, before anything is changed",
             "A rejoin, before the host is touched",
+            "An expulsion, before anything is changed",
         )
         for cell in tables(heading)
     }
@@ -371,7 +375,7 @@ def test_what_is_allowed_passes() -> None:
         passed.append(finding.relaxed_by)
     # Not of the decision on a swarm.
     assert set(inventory.ALLOWANCES) - set(passed) == {
-        restart.ALLOW, "swarm_allow_limit", schedule.ALLOW_OTHER, *RESTORE_ALLOWANCES
+        restart.ALLOW, "swarm_allow_limit", schedule.ALLOW_OTHER, *RESTORE_ALLOWANCES, expel.ALLOW
     }  # fmt: skip
 
 
@@ -544,6 +548,28 @@ def test_what_a_rejoin_is_refused_for() -> None:
     rows = [row(finding) for finding in rejoin_findings()]
     assert {cells[0].strip("`") for cells in rows} == ids_in(CORE / "heal.py", {"critical"})
     assert sorted(tables("A rejoin, before the host is touched")) == sorted(rows), markdown(sorted(rows))
+
+
+def expulsion_findings() -> list[Finding]:
+    """Everything that an expulsion is refused for; and what its memory keeps others from."""
+    wanted, known = World().wanted(), list(HOSTS)
+    lame = (voter("m1", leader=True), voter("m2"), voter("m3", reachability="unreachable", state="down"))
+    lost = (voter("m1", leader=True), *(voter(name, reachability="unreachable", state="down") for name in ("m2", "m3")))
+    entry = expel.Entry("node-m2", "m2", True, 1_800_000_000)
+    done = expel.written({}, [entry])
+    return [
+        *expel.targets(["web-7"], SWARM, (), wanted, known)[1],
+        *expel.targets(["w2"], (*SWARM, worker("w2", labels={})), (), wanted, known)[1],
+        *expel.refuse(lame, {"node-m2"}), *expel.refuse(lost, {"node-m2"}), *expel.refuse(SWARM[:1], {"node-m1"}),
+        *expel.unconfirmed([entry], [], ["m2"]), *expel.barred(done, ["m2"], ()),
+        *expel.unfinished([replace(entry, todo=(expel.CA,))]),
+    ]  # fmt: skip
+
+
+def test_what_an_expulsion_is_refused_for() -> None:
+    rows = [row(finding) for finding in expulsion_findings()]
+    assert {cells[0].strip("`") for cells in rows} == ids_in(CORE / "expel.py", {"critical"})
+    assert sorted(tables("An expulsion, before anything is changed")) == sorted(rows), markdown(sorted(rows))
 
 
 # -- what a run leaves undone, and what is refused at the moment of acting ---------------------------------------------

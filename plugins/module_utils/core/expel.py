@@ -224,7 +224,7 @@ def refuse(nodes: Sequence[Node], ids: Collection[str]) -> list[Finding]:
                             f"and a majority is {quorum.majority(total - 1)} (away: {', '.join(away) or 'none'}).",
                             "Bring those back first, or put spares in their place: ansible-playbook quorum.swarm.heal. "
                             "If that cannot wait, power all of them off: ansible-playbook quorum.swarm.recover gives "
-                            "them up together.", node.host)]
+                            "them up together.")]
         total, reachable = total - 1, reachable - node.reachable
     return []
 

@@ -859,7 +859,7 @@ def test_the_readme_lists_exactly_the_findings_that_exist() -> None:
         + Path(health.inventory.__file__ or "").read_text().split("def count_voters")[1].split("def advertise")[0]
     )
     known = set(re.findall(r'Finding\(\s*"([a-z_]+)"', source)) | {"unlisted_managers", "unlisted_workers"}
-    known |= set(verdict.VERDICTS) - {"healthy", "degraded"}
+    known |= set(verdict.VERDICTS) - {"healthy", "degraded"} | {"expel_unfinished"}
     listed = re.findall(r"^\| `([a-z_]+)` \|", README.read_text().split("## Findings")[1], re.MULTILINE)
     assert sorted(listed) == sorted(set(listed))
     assert set(listed) == known
