@@ -91,8 +91,6 @@ def test_nobody_is_taken_out_without_a_word(scene: Scene) -> None:
     assert run.ok, run.report
     assert run.planned("remove") == ["w2"]
     assert "secret  password  used by reader" in run.output, run.report
-    run = scene.expel(swarm_node="w9")
-    assert "w9 is neither a host of the inventory nor the ID of a node" in run.failures, run.report
     assert scene.ids["w2"] in scene.listed()
     assert scene.todo() == {}
 
@@ -106,7 +104,7 @@ def test_a_worker_cannot_come_back(scene: Scene) -> None:
         assert f"{kind}  {name}  used by reader" in run.output, run.report
     assert scene.ids["w2"] not in scene.listed()
     after = scene.secrets()
-    assert all(old != new for old, new in zip(before, after))
+    assert all(old != new for old, new in zip(before, after, strict=True))
     assert after[2] == scene.kept_key()
     assert not any(secret in run.output for secret in (*before, *after, objects.SECRET))
     (path,) = (scene.controller / "reports").glob("expel-*.json")
@@ -114,9 +112,7 @@ def test_a_worker_cannot_come_back(scene: Scene) -> None:
 
     eventually(lambda: "was removed from swarm" in lab.node("w2").run(
         "journalctl -u docker --since -60s --no-pager -o cat").stdout, "it is told so")  # fmt: skip
-    lab.node("w2").run("systemctl restart --no-block docker")
-    eventually(lambda: membership(host(lab, "w2"))["LocalNodeState"] == "pending", "it has started and got nowhere")
-    assert scene.ids["w2"] not in scene.listed()
+    lab.node("w2").run("systemctl restart --no-block docker")  # it takes half a minute, and is asked later
 
 
 def test_again_nothing_is_changed_and_provision_does_not_take_it_in(scene: Scene) -> None:
@@ -151,15 +147,20 @@ def test_the_leader_in_a_run_that_is_killed(scene: Scene) -> None:
     assert scene.todo()[gone] == []
     assert swarm(host(lab, scene.other))["TLSInfo"]["TrustRoot"] != root
     after = scene.secrets()
-    assert all(old != new for old, new in zip(before, after))
+    assert all(old != new for old, new in zip(before, after, strict=True))
     assert after[2] == scene.kept_key()
     run = scene.expel()
-    assert run.failures.startswith("Task failed: Refused, and nothing was changed. swarm_node is not set"), run.report
+    assert "Refused, and nothing was changed. swarm_node is not set" in run.failures, run.report
 
     all_known(host(lab, scene.other))
     found = by_hostname(host(lab, scene.other))
     assert {name for name, node in found.items() if node.reachability == "reachable"} == {*MANAGERS} - {scene.leader}
     assert "quorum.swarm/lease" not in (swarm(host(lab, scene.other))["Spec"].get("Labels") or {})
+
+
+def test_the_worker_has_restarted_and_got_nowhere(scene: Scene) -> None:
+    eventually(lambda: membership(host(scene.lab, "w2"))["LocalNodeState"] == "pending", "w2 knows no manager")
+    assert scene.ids["w2"] not in scene.listed()
 
 
 def test_marked_as_compromised_nobody_asks_it(scene: Scene, inventories: Inventories) -> None:

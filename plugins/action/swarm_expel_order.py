@@ -18,7 +18,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, expel, heal, inventory, report, verdict
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import by_weight
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Swarm, View
 from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir
 
 START, DECIDED = "__swarm_expel_start", "__swarm_expel_decided"
@@ -58,8 +58,8 @@ class ActionModule(ActionBase):
         ask = [host for host in managers if host not in never]
         if not ask:
             raise AnsibleActionFail(f"Refused, and nothing was changed. {inventory.MANAGERS} has no host that is not "
-                                    f"compromised ({', '.join(managers)}): there is no manager to act from. Restore a backup on clean hosts: ansible-playbook "
-                                    "quorum.swarm.restore")
+                                    f"compromised ({', '.join(managers)}): there is no manager to act from. Restore a "
+                                    "backup on clean hosts: ansible-playbook quorum.swarm.restore")
         if self._wanted.controller_dir and not self._task.check_mode:
             controller_dir.prepare(self._wanted.controller_dir)
         return {"names": names, "confirm": coerce.texts("swarm_expel_confirm", args["confirm"]), "rotate_ca": ca,
@@ -71,7 +71,7 @@ class ActionModule(ActionBase):
         start, facts = self._told(START), self._facts()
         judgement = verdict.judge(list(facts.values()), self._wanted.swarm_id)
         controller.refuse(heal.unreadable(judgement))
-        view = judgement.view
+        view = judgement.view or View(Swarm(""), ())
         remembered = expel.read(view.swarm.labels)
         known = [host for hosts in controller.groups_of(self._vars).values() for host in hosts]
         found, refusals = expel.targets(start["names"], view.nodes, remembered, self._wanted, known)

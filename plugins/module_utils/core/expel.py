@@ -327,10 +327,10 @@ class Store:
 def with_exposure(entry: Entry, store: Store) -> Entry:
     """The entry with what the tasks of its node had; before they are gone. A manager has everything."""
     had = store.had.get(entry.id) or {}
-    lists = {kind: tuple(sorted(had.get(kind) or ())) for kind in ("secrets", "configs", "services")}
+    secrets, configs, services = (tuple(sorted(had.get(kind) or ())) for kind in ("secrets", "configs", "services"))
     if entry.manager:
-        return replace(entry, services=lists["services"])
-    return replace(entry, **lists)
+        return replace(entry, services=services)
+    return replace(entry, secrets=secrets, configs=configs, services=services)
 
 
 def exposed(entry: Entry, store: Store) -> Exposed:
