@@ -122,7 +122,11 @@ def test_it_is_recovered(lab: Lab, operator: Operator, scene: Scene) -> None:
     assert len(list((scene.controller / "backups").glob("*.tar.gz"))) == 1
     (path,) = (scene.controller / "reports").glob("recover-*.json")
     assert path.stat().st_mode & 0o777 == 0o600
-    assert json.loads(path.read_text())["given_up"] == scene.lost
+    told = json.loads(path.read_text())
+    assert told["given_up"] == scene.lost
+    # The workers joined through a manager that is lost: their engines ask no other one for the overlay networks.
+    (split,) = told["data_path"]
+    assert f"({', '.join(scene.left)} | w1, w2)" in split["fact"]
 
 
 def test_again_it_changes_nothing(operator: Operator, scene: Scene) -> None:
@@ -140,9 +144,20 @@ def with_spare(scene: Scene, inventories: Inventories) -> Path:
     )  # fmt: skip
 
 
+def finds(lab: Lab, name: str) -> set[str]:
+    """The hosts that a node finds in the ingress network."""
+    peers = json.loads(lab.node(name).run("docker network inspect ingress --format '{{json .Peers}}'").stdout)
+    addresses = {lab.node(one).addr: one for one in (*MANAGERS, *WORKERS)}
+    return {addresses[peer["IP"]] for peer in peers}
+
+
 def test_a_spare_stands_in(lab: Lab, operator: Operator, scene: Scene, with_spare: Path) -> None:
-    run = operator.run("recover", with_spare)
+    """And workers whose overlay networks have lost the managers are restarted, now that an operator says so."""
+    assert finds(lab, "w2") == {"w1", "w2"}
+    run = operator.run("recover", with_spare, swarm_recover_restart_workers=True)
     assert run.ok, run.report
+    for name in (*scene.left, *WORKERS):
+        assert finds(lab, name) == {*scene.left, *WORKERS}, name
     assert run.planned("promote") == ["w1"]
     assert "The swarm has 3 of 5 managers" in run.output
     found = by_hostname(host(lab, scene.left[0]))
