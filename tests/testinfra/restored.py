@@ -102,17 +102,18 @@ def assert_works(lab: Lab, manager: str, workers: Iterable[str]) -> None:
     """New tasks run on every worker, read the swarm's secret and config, and reach each other over its network."""
     workers = list(workers)
     node = lab.node(manager)
-    node.run(
+    made = node.run(
         f"docker service create --quiet --detach --name {TRIAL} --mode global --constraint node.role==worker "
         "--no-resolve-image --endpoint-mode dnsrr --network net-a --secret password --config settings "
         f"{IMAGE} /bin/busybox sleep 1000000"
-    )
+    ).stdout.strip()
     try:
         found: dict[str, str] = {}
 
         def running() -> bool:
             for name in workers:
-                ask = f"docker ps --quiet --no-trunc --filter label=com.docker.swarm.service.name={TRIAL}"
+                # By its ID: the task of an earlier trial may take ten seconds to end.
+                ask = f"docker ps --quiet --no-trunc --filter label=com.docker.swarm.service.id={made}"
                 found[name] = lab.node(name).run(ask).stdout.strip()
             return all(found.values())
 
