@@ -293,11 +293,11 @@ def _told(done: Run, victim: str) -> str:
     return line.removeprefix(f"sick: {victim} ")[:200]
 
 
-def _kept(scene: Scene) -> dict[str, Any]:
-    """The last report that was kept."""
-    path = max((scene.controller / "reports").glob("heal-*.json"), key=lambda one: one.name)
-    assert path.stat().st_mode & 0o777 == 0o600
-    return dict(json.loads(path.read_text()))
+def _kept(scene: Scene) -> list[dict[str, Any]]:
+    """The reports that were kept; a run that could do nothing keeps none."""
+    paths = list((scene.controller / "reports").glob("heal-*.json"))
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in paths)
+    return [json.loads(path.read_text()) for path in paths]
 
 
 # -- how a node falls ill, and how somebody mends it by hand -----------------------------------------------------------
