@@ -53,7 +53,7 @@ class ActionModule(ActionBase):
         except coerce.BadValue as error:
             raise AnsibleActionFail(str(error)) from None
         names = coerce.texts("swarm_node", args["node"]) or list(self._wanted.compromised)
-        never = {*names, *self._wanted.compromised}
+        never = {*names, *self._wanted.compromised, *controller_dir.expelled_hosts(self._wanted.controller_dir)}
         managers = controller.groups_of(self._vars)[inventory.MANAGERS]
         ask = [host for host in managers if host not in never]
         if not ask:
@@ -114,6 +114,10 @@ class ActionModule(ActionBase):
         if not here:
             raise AnsibleActionFail("Refused, and nothing was changed. No manager that is not compromised answers and "
                                     "reads the swarm. ansible-playbook quorum.swarm.health")
+        pending = [entry for entry in after if entry.todo]
+        if pending and not self._task.check_mode:
+            self._keep(start, {"swarm_id": view.swarm.id, "actor": here, "through": False,
+                               "hosts": [entry.host for entry in pending], "nodes": [one.as_dict() for one in pending]})
         asked = [host for host, item in facts.items() if item.answered and item.membership.node_id in ids]
         if asked:
             _say(f"warning: {', '.join(asked)} was asked before it was known to be meant. Name hosts of the inventory "
@@ -130,8 +134,8 @@ class ActionModule(ActionBase):
         if "entries" not in result:
             done = "; ".join(result.get("done") or [])
             raise AnsibleActionFail((f"Done so far: {done}. " if done else "")
-                                    + str(result.get("msg") or f"{decided['actor'][0]} did not answer.")
-                                    + " Run again: it goes on from there.")
+                                    + str(result.get("msg") or f"{decided['actor'][0]} did not answer").rstrip(".")
+                                    + ". Run again: it goes on from there.")
         entries = [expel.Entry.of(item) for item in result["entries"]]
         named = [item for item in result["entries"]
                  if item.get("host") in start["names"] or item.get("id") in start["names"]
@@ -142,14 +146,21 @@ class ActionModule(ActionBase):
             return {"report": ""}
         seen = HostFacts.of(decided["actor"][0], result["facts"])
         judgement = verdict.judge([seen], self._wanted.swarm_id)
-        left = [*expel.unfinished(entries)]
+        left = expel.unfinished(entries, judgement.view.nodes if judgement.view else ())
         notes = expel.findings(judgement.view.nodes, [expel.Entry.of(item) for item in named], self._wanted) \
             if judgement.view else []
         for line in ["", *report.swarm(judgement, self._wanted, {seen.host: seen}), "",
                      *(f"  {line}" for line in result["done"] or ["nothing was changed"]), "",
                      *report.findings(by_weight([*left, *notes])), ""]:
             _say(line)
-        path = self._keep(start, decided, result, named, notes) if result["done"] else ""
+        path = ""
+        if decided["any"]:
+            path = self._keep(start, {
+                "swarm_id": decided["swarm_id"], "actor": decided["actor"][0], "through": not left,
+                "hosts": [entry.host for entry in entries if entry.todo], "done": result["done"],
+                "problem": result["problem"], "nodes": named, "findings": [item.as_dict() for item in notes]})
+            if path:
+                _say(f"report: {path}")
         if left:
             return {"failed": True, "report": path, "msg": " | ".join(item.sentence() for item in left)
                     + (f" ({result['problem']})" if result["problem"] else "")}
@@ -174,23 +185,21 @@ class ActionModule(ActionBase):
                     lines.append(f"  {kind[:-1]:<6}  {thing['name']}{used}")
         if entries:
             lines.append("Besides: registry passwords that went with services (--with-registry-auth), data in volumes "
-                         "on that host, and whatever lay there. It also knows the keys of the overlay networks' gossip "
-                         "for 36 hours: keep its address from TCP and UDP 7946 and UDP 4789 of the others.")
+                         "on such a host, and whatever lay there. It also knows the keys of the overlay networks' "
+                         "gossip for 36 hours: keep its address from TCP and UDP 7946 and UDP 4789 of the others.")
         return lines
 
-    def _keep(self, start, decided, result, named, notes):
-        """Keep the report in the controller's folder; where there is one."""
+    def _keep(self, start, data):
+        """Keep the report in the controller's folder, where there is one; the same file for the whole run. From before
+        anything is done, so that the next run knows whom not to contact.
+        """
         if not self._wanted.controller_dir:
             return ""
         begun = datetime.fromtimestamp(float(start["at"]), timezone.utc)
-        data = {"kind": "expel", "swarm_id": decided["swarm_id"], "began": begun.isoformat(timespec="seconds"),
-                "seconds": round(time.time() - float(start["at"]), 1), "actor": decided["actor"][0],
-                "done": result["done"], "problem": result["problem"], "nodes": named,
-                "findings": [item.as_dict() for item in notes]}
-        name = f"expel-{decided['swarm_id']}-{begun.strftime('%Y%m%dT%H%M%SZ')}.json"
-        path = controller_dir.keep_report(self._wanted.controller_dir, name, json.dumps(data, indent=1) + "\n")
-        _say(f"report: {path}")
-        return path
+        whole = {"kind": "expel", "began": begun.isoformat(timespec="seconds"),
+                 "seconds": round(time.time() - float(start["at"]), 1), **data}
+        name = f"expel-{data['swarm_id']}-{begun.strftime('%Y%m%dT%H%M%SZ')}.json"
+        return controller_dir.keep_report(self._wanted.controller_dir, name, json.dumps(whole, indent=1) + "\n")
 
     # -- what the playbook registered
 

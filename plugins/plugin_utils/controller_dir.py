@@ -150,6 +150,31 @@ def last_recovery(folder: str, swarm_id: str) -> split.Recovery | None:
     return None
 
 
+def expelled_hosts(folder: str) -> list[str]:
+    """The hosts that the last run of ``expel`` was about, of each swarm, where it was not through: nobody is to connect
+    to them. Before a manager is asked it is not known which swarm this is.
+
+    :raises AnsibleActionFail: a report is there and cannot be read.
+    """
+    place = os.path.join(folder, REPORTS)
+    try:
+        names = [name for name in os.listdir(place) if re.fullmatch(r"expel-\w+-\w+\.json", name)] if folder else []
+    except OSError:
+        return []
+    newest = {name.split("-")[1]: name for name in sorted(names)}
+    hosts: list[str] = []
+    for name in newest.values():
+        path = os.path.join(place, name)
+        try:
+            with open(path, encoding="utf-8") as file:
+                data = json.loads(file.read())
+            hosts += [] if data["through"] else [str(host) for host in data["hosts"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise AnsibleActionFail(f"The report {path} of an expulsion cannot be read ({error!r}): it tells which "
+                                    "hosts nobody is to connect to. Look at it, and move it away.") from None
+    return hosts
+
+
 def _drill_path(folder: str, swarm_id: str) -> str:
     if not swarm_id.isalnum():
         raise AnsibleActionFail(f"{swarm_id!r} is not the ID of a swarm.")

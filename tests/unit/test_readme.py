@@ -562,7 +562,7 @@ def expulsion_findings() -> list[Finding]:
         *expel.targets(["w2"], (*SWARM, worker("w2", labels={})), (), wanted, known)[1],
         *expel.refuse(lame, {"node-m2"}), *expel.refuse(lost, {"node-m2"}), *expel.refuse(SWARM[:1], {"node-m1"}),
         *expel.unconfirmed([entry], [], ["m2"]), *expel.barred(done, ["m2"], ()),
-        *expel.unfinished([replace(entry, todo=(expel.CA,))]),
+        *expel.unfinished([replace(entry, todo=(expel.CA,))], ()),
     ]  # fmt: skip
 
 

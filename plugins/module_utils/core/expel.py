@@ -408,11 +408,14 @@ def barred(labels: Mapping[str, str], hosts: Collection[str], allowed: Collectio
                     ALLOW) for host in hosts if host in gone]
 
 
-def unfinished(entries: Sequence[Entry]) -> list[Finding]:
+def unfinished(entries: Sequence[Entry], nodes: Sequence[Node]) -> list[Finding]:
     """Removals that were begun and are not through."""
     words = {REMOVE: "it is still a node", ROTATE: "the join tokens it knew are still good",
              CA: "the root certificate whose key it knew is still trusted"}
+    listed = {node.id for node in nodes}
+    left = {entry.key: [what for what in entry.todo if what != REMOVE or entry.id in listed] or [ROTATE]
+            for entry in entries if entry.todo}
     return [Finding("expel_unfinished", "critical",
-                    f"{entry.name} was found compromised, and its removal is not through: {words[entry.todo[0]]}.",
+                    f"{entry.name} was found compromised, and its removal is not through: {words[left[entry.key][0]]}.",
                     f"{COMMAND} goes on.", entry.host)
             for entry in entries if entry.todo]

@@ -499,7 +499,7 @@ def _nodes(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host_of: 
                 f"The inventory does not list the {role} {_join(names)}.",
                 "List them, or list them under swarm_absent to take them out.",
             )
-    yield from expel.unfinished(expel.read(view.swarm.labels))
+    yield from expel.unfinished(expel.read(view.swarm.labels), view.nodes)
     bad = [host for host in wanted.compromised if host in by_host]
     if bad:
         yield Finding(

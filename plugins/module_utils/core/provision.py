@@ -606,8 +606,8 @@ def _compromised(wanted: Wanted, view: View) -> list[Finding]:
     found = [Finding("compromised_member", "warning",
                      f"{host} is compromised (swarm_compromised), and still a node; provision leaves it alone.",
                      f"{expel.COMMAND} takes it out, and changes what it knew.", host) for host in names]
-    return found + [replace(item, severity="warning") for item in expel.unfinished(expel.read(view.swarm.labels))
-                    if item.host not in names]
+    left = expel.unfinished(expel.read(view.swarm.labels), view.nodes)
+    return found + [replace(item, severity="warning") for item in left if item.host not in names]
 
 
 def _not_ready(wanted: Wanted, matched: Mapping[str, Node], facts: Mapping[str, HostFacts]) -> list[Finding]:

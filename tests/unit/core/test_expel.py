@@ -228,7 +228,9 @@ def test_what_is_left_to_look_after() -> None:
     assert [item.id for item in found] == ["even_managers", "deadly_zone", "expelled_host_is_wanted"]
     assert "ansible-playbook quorum.swarm.provision" in found[0].remedy
     entries = [Entry("a", "m1", True, NOW, (REMOVE, ROTATE, CA)), Entry("b", "m2", True, NOW, (CA,)), Entry("c", "w1")]
-    assert [item.host for item in expel.unfinished(entries)] == ["m1", "m2"]
+    assert [item.host for item in expel.unfinished(entries, left)] == ["m1", "m2"]
+    assert "the join tokens it knew are still good" in expel.unfinished(entries, left)[0].fact
+    assert "it is still a node" in expel.unfinished(entries, [node("m1", id="a")])[0].fact
     barred = expel.barred(expel.written({}, entries), ["m1", "w2"], ())
     assert [item.host for item in barred] == ["m1"]
     assert expel.barred(expel.written({}, entries), ["m1"], {expel.ALLOW}) == []

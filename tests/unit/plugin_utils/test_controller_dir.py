@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,3 +95,21 @@ def test_a_broken_file_is_named_and_not_quoted(folder: Path) -> None:
     with pytest.raises(AnsibleActionFail, match=r"swarm1\.json cannot be read: it is not a keyring") as caught:
         controller_dir.keep_key(str(folder), "swarm1", A)
     assert "secret" not in str(caught.value)
+
+
+def test_whom_an_expulsion_that_was_broken_off_was_about(folder: Path) -> None:
+    def keep(swarm: str, time: str, through: bool, *hosts: str) -> None:
+        text = json.dumps({"through": through, "hosts": hosts})
+        controller_dir.keep_report(str(folder), f"expel-{swarm}-2026112{time}Z.json", text)
+
+    assert controller_dir.expelled_hosts("") == controller_dir.expelled_hosts(str(folder)) == []
+    keep("one", "6T040000", False, "m1", "w1")
+    keep("two", "6T050000", True)
+    assert controller_dir.expelled_hosts(str(folder)) == ["m1", "w1"]
+    keep("two", "7T040000", False, "m9")
+    assert sorted(controller_dir.expelled_hosts(str(folder))) == ["m1", "m9", "w1"]
+    keep("one", "7T050000", True)
+    assert controller_dir.expelled_hosts(str(folder)) == ["m9"]
+    (folder / "reports" / "expel-one-20261128T000000Z.json").write_text("{}")
+    with pytest.raises(AnsibleActionFail, match="which hosts nobody is to connect to"):
+        controller_dir.expelled_hosts(str(folder))
