@@ -24,6 +24,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils.settings import missi
 
 TRIES = 3
 """How often the rotations are asked for where it is not known whether they were done."""
+STEPS = 100
+"""More than any number of nodes takes. What comes next is read from the swarm object, which others may change, too."""
 STILL_MEMBER = "is a member of the raft cluster"
 """The engine's words where the leader's raft has not let go of a demoted manager yet."""
 
@@ -127,7 +129,7 @@ class Expulsion:
 
     def _settle(self) -> str:
         """Step after step until nothing is left; what keeps the root certificate from being everywhere, if anything."""
-        while True:
+        for _unused in range(STEPS):
             nodes = self.nodes()
             step = expel.next_step(nodes, self._remembered())
             if step is None:
@@ -141,6 +143,8 @@ class Expulsion:
                 self._rotate({node.id for node in nodes}, step.ca)
             else:
                 return self._wait_for_root()
+        raise Refused(f"After {STEPS} steps it is still not through: somebody else changes the label {expel.LABEL} of "
+                      "the swarm object. End that, and run again.")
 
     def _demote(self, node: Node) -> None:
         """It gets nothing new from this moment on, and is no voter any more afterwards. Of itself nothing is wanted."""

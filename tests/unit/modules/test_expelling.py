@@ -221,3 +221,19 @@ def test_a_leader_that_does_not_let_go_is_told_of() -> None:
     with pytest.raises(expelling.Refused, match="cut it off from the other managers"):
         run(swarm, "m2", timeout=0.2)
     assert swarm.remembered()["m2"].todo == ("remove", "rotate", "ca")
+
+
+def test_where_the_note_is_taken_away_it_comes_to_an_end() -> None:
+    swarm = Swarm()
+    update = swarm.update_swarm
+
+    def forgetful(mutate: Callable[[dict[str, Any]], dict[str, Any]], **rotations: bool) -> bool:
+        labels = copy.deepcopy(swarm.spec["Labels"])
+        done = update(mutate, **rotations)
+        if rotations:
+            swarm.spec["Labels"] = labels
+        return done
+
+    swarm.update_swarm = forgetful  # type: ignore[method-assign]
+    with pytest.raises(expelling.Refused, match="somebody else changes the label"):
+        run(swarm, "w1")
