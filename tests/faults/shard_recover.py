@@ -101,13 +101,15 @@ class Shared:
     labs: dict[str, Lab] = field(default_factory=dict)
     five: bool = False
     """Whether no more managers than five are needed."""
+    prefix: str = "rec"
+    """How its labs are called: a shard has its own, so that two of them can run side by side."""
 
     def lab(self, suite: str) -> Lab:
         """The lab of an engine, with nothing in it."""
         if suite not in self.labs:
             self.end()
             count = 5 if self.five else SIZES[suite]
-            self.labs[suite] = Lab.up(f"rec-{suite}", managers=count, workers=2, suite=suite)
+            self.labs[suite] = Lab.up(f"{self.prefix}-{suite}", managers=count, workers=2, suite=suite)
         lab = self.labs[suite]
         for node in lab.managers:
             if node.state() == "running":

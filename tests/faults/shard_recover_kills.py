@@ -54,7 +54,7 @@ def points() -> list[str]:
 def session() -> Iterator[Shared]:
     """A lab of its own."""
     with tempfile.TemporaryDirectory() as name:
-        shared = Shared(Operator(Path(name)), Path(name), five=True)
+        shared = Shared(Operator(Path(name)), Path(name), five=True, prefix="recover-kills")
         try:
             yield shared
         finally:
