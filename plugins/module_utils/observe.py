@@ -157,6 +157,7 @@ def _ask(engine: Engine, gather: list[str], facts: dict[str, Any]) -> None:
     info = engine.info()
     facts["engine"] = engine_facts(info)
     facts["membership"] = membership_facts(info)
+    facts["membership"]["joined_through"] = statedir.joined_through(facts["engine"]["root_dir"])
     certificate = statedir.node_certificate(facts["engine"]["root_dir"])
     if certificate:
         facts["certificate_expires"] = certificate.not_after.isoformat()

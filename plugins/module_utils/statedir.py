@@ -70,6 +70,15 @@ def known_managers(root_dir: str) -> list[tuple[str, str]]:
         return []
 
 
+def joined_through(root_dir: str) -> str:
+    """Raft address of the manager through which this node joined; empty: it made the swarm, or nobody knows."""
+    try:
+        with open(os.path.join(directory(root_dir), layout.ENGINE_SETTINGS), "rb") as stream:
+            return str(json.load(stream)["RemoteAddr"] or "")
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+
+
 def is_locked(root_dir: str) -> bool | None:
     """Whether the node's key is sealed with an unlock key; None where there is none that can be read."""
     try:

@@ -137,6 +137,9 @@ facts:
           description: Node ID and raft address of every manager that it knows.
           type: list
           elements: list
+        joined_through:
+          description: Raft address of the manager through which it joined. Empty where it made the swarm.
+          type: str
     addresses:
       description: The host's addresses. Loopback, link-local addresses and Docker's own bridges are left out.
       type: list

@@ -66,7 +66,8 @@ class Decision:
     """Hosts whose state of before is moved aside, first of all."""
     engines: tuple[str, ...] = ()
     stand_ins: Mapping[str, str] = field(default_factory=dict)
-    """Spares that become managers in this run, and their nodes."""
+    """Nodes that become managers in this run, and whose Docker is started anew before: spares, and who joined through a
+    manager that is none any more."""
     init: Join | None = None
     joins: tuple[Join, ...] = ()
     orders: tuple[Order, ...] = ()
@@ -219,14 +220,37 @@ def decide(
         decision = planned(chosen)
     if decision.refusals:
         return decision
-    fresh = [step for step in decision.steps if step.kind == "promote" and step.host in chosen]
-    # An engine that has run since it joined asks the manager that it joined through, which may be one of the lost.
-    restarts = [Step("restart", step.host, step.node_id, "Docker, so that it asks a living manager for the raft")
-                for step in fresh]
+    restarts = _restarts(decision, chosen, judgement, facts)
     at = next((index for index, step in enumerate(decision.steps) if step.kind in ("update", "promote")), 0)
     return replace(decision, notes=(*decision.notes, *notes, *_standing_in(wanted, chosen, serving, decision)),
                    steps=(*decision.steps[:at], *restarts, *decision.steps[at:]),
-                   stand_ins={step.host: step.node_id for step in fresh})
+                   stand_ins={step.host: step.node_id for step in restarts})
+
+
+def _restarts(
+    decision: Decision, chosen: Collection[str], judgement: Judgement, facts: Mapping[str, HostFacts]
+) -> list[Step]:
+    """The nodes whose Docker is started anew before they are promoted.
+
+    An engine that has run since it joined asks the manager that it joined through for the raft, which may be one of the
+    lost, or long gone: with autolock it would be a locked manager then. Managers of the inventory were asked through
+    whom they joined. Spares were not, and stand in where managers were lost.
+    """
+    living = {node.manager_addr for node in judgement.view.reachable} if judgement.view is not None else set()
+    steps = []
+    for step in decision.steps:
+        item = facts.get(step.host)
+        # A manager may have been named by a name; then nobody knows whether that one lives.
+        through = item.membership.joined_through if item is not None and item.answered else ""
+        if step.kind != "promote" or step.node_id.startswith("new:"):
+            continue
+        if step.host in chosen:
+            steps.append(Step("restart", step.host, step.node_id,
+                              "Docker, so that it asks a living manager for the raft"))
+        elif through and through not in living:
+            steps.append(Step("restart", step.host, step.node_id,
+                              f"Docker, so that it asks a living manager for the raft: it joined through {through}"))
+    return steps
 
 
 def _spares(

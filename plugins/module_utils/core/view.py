@@ -208,6 +208,8 @@ class Membership:
     error: str = ""
     remote_managers: tuple[tuple[str, str], ...] = ()
     """(node ID, raft address) of the managers that it knows."""
+    joined_through: str = ""
+    """Raft address of the manager through which it joined; empty: it made the swarm, or nobody knows."""
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Membership:

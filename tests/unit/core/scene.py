@@ -139,7 +139,8 @@ class Scene:
             item = replace(item, libraries=LIBRARIES[1:])
         if node is None or "out" in words:
             return item
-        item = replace(item, membership=Membership("active", node.id, control=node.voter), problem="not_manager")
+        item = replace(item, problem="not_manager", membership=Membership(
+            "active", node.id, control=node.voter, joined_through=said.get("through", "")))
         if node.voter and node.reachable:
             return replace(item, problem="", swarm=self.swarm, nodes=self.nodes, services=self.services)
         return item

@@ -241,6 +241,18 @@ def test_managers_that_cannot_be_read_are_none(old: Path, content: bytes | None)
     assert statedir.known_managers(str(old.parent)) == []
 
 
+@pytest.mark.parametrize(
+    ("content", "through"),
+    [(b'{"RemoteAddr": "192.0.2.11:2377", "JoinInProgress": false}', "192.0.2.11:2377"), (b'{"RemoteAddr": ""}', ""),
+     (b'{"RemoteAddr": null}', ""), (b"{}", ""), (None, ""), (b"{", ""), (b"7", ""), (b"null", ""), (b"\xff", "")],
+)  # fmt: skip
+def test_through_whom_it_joined(old: Path, content: bytes | None, through: str) -> None:
+    (old / "docker-state.json").unlink(missing_ok=True)
+    if content is not None:
+        (old / "docker-state.json").write_bytes(content)
+    assert statedir.joined_through(str(old.parent)) == through
+
+
 @pytest.mark.parametrize(("name", "locked"), [(LOCKED, True), (PLAIN, False)])
 def test_whether_the_key_is_locked(root: Path, name: str, locked: bool) -> None:
     assert statedir.is_locked(str(root)) is None
