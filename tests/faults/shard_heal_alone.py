@@ -74,7 +74,6 @@ CASES = (
     ("trixie", DAMAGED, LEADER, True),
     ("trixie", FROZEN, WORKER, True),
     ("trixie", STOPPED, WORKER, True),
-    ("trixie", FLAG, WORKER, False),
     ("trixie", CONFIG, WORKER, False),
     ("trixie", BACK, LEADER, False),
     ("trixie", OFF, MANAGER, False),
@@ -83,15 +82,14 @@ CASES = (
     ("trixie", DAMAGED, MANAGER, False),
     ("trixie", FROZEN, LEADER, False),
     ("trixie", STOPPED, LEADER, False),
-    ("trixie", DISK, LEADER, False),
     ("bookworm", EXPIRED, MANAGER, True),
     ("bookworm", DAMAGED, LEADER, True),
-    ("bookworm", FLAG, WORKER, True),
-    ("bookworm", DISK, MANAGER, True),
     ("forky", EXPIRED, MANAGER, True),
     ("forky", DAMAGED, LEADER, True),
-    ("forky", FLAG, WORKER, True),
+    ("bookworm", DISK, MANAGER, True),
     ("forky", DISK, MANAGER, True),
+    ("trixie", DISK, LEADER, False),
+    ("trixie", FLAG, WORKER, False),
 )
 NEEDS_HANDS = (CONFIG, FLAG, OFF, DISK)
 """What no playbook mends."""
