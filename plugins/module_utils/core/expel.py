@@ -391,7 +391,7 @@ def findings(
         if want.host in gone:
             found.append(Finding("expelled_host_is_wanted", "warning",
                                  f"{want.host} is still a host that the inventory wants as a {want.role}: provision "
-                                 "would take it in again.",
+                                 "refuses to take it in.",
                                  "Move it to swarm_absent with swarm_compromised: true, until its disk is made anew.",
                                  want.host))
     return found
