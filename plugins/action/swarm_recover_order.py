@@ -311,8 +311,10 @@ class ActionModule(ActionBase):
         return ended is not None and (newest is None or newest.taken_at < ended)
 
     def _provisioned(self, args):
-        """The time, for the report; and the hosts whose data path is looked at, where anything was recovered."""
-        looks = self._what()[0] in ACTS or self._told(START)["restart_workers"]
+        """The time, for the report; and the hosts whose data path is looked at: where anything was recovered, or an
+        earlier run did not come to its end.
+        """
+        looks = self._what()[0] in ACTS or self._told(START)["restart_workers"] or self._told(REST).get("backup")
         return {"hosts": [host for host, item in self._facts().items() if item.answered and looks]}
 
     def _paths(self, args):
