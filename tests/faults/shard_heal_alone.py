@@ -268,6 +268,8 @@ def _run(scene: Scene, what: str, who: str) -> list[str]:
             MEND[what](lab, victim)
             mended = scene.heal()
             assert mended.ok, mended.report
+            if what == DISK and scene.nodes(asked)[victim].id == was[victim].id:
+                new = ""  # an engine that repairs its log, as 20.10 does, is the node that it was
             then = f"mended by hand, and healed after {mended.seconds:.0f} s"
         else:
             assert done.ok, done.report
@@ -275,6 +277,7 @@ def _run(scene: Scene, what: str, who: str) -> list[str]:
         scene.settled()
         assert "SWMKEY-1-" not in json.dumps(_kept(scene))
     assert not probe.failures, probe.failures[:3]
+    then += ", as a new node" * bool(then and new)
     came = "said, and left as it is" if then else "a new node" if new else "the node that it was"
     return [victim, seen, came, f"{done.seconds:.0f} s", f"0 of {probe.requests}", then]
 
