@@ -4,8 +4,8 @@
 """`heal` of a swarm in which the leader's host, and in some cases a worker's, is ill in one way or another.
 
 Three managers in three zones, two workers, and one more that may stand in for a manager. One run with the illness; then
-it ends (the host is powered on, the disk has room again), and where that is needed one more; the last one changes
-nothing.
+it ends (the host is powered on), and where that is needed one more; the last one changes nothing. Where no spare stands
+in: shard_heal_alone.py.
 
 The checker: one swarm with its ID and all objects; in the end the managers of the inventory, reachable, drained, in
 their zones, and the spare a worker again; new tasks read the secret and the config, and reach each other over the
@@ -47,10 +47,7 @@ BROKEN = "daemon.json broken"
 STUCK = "Docker frozen"
 OFF = "host off"
 EMPTIED = "state directory emptied"
-DAMAGED = "raft log damaged"
 EXPIRED = "certificate ended"
-FULL = "disk of the state full"
-BOTH_FULL = "disk of the state and of /var/lib/quorum.swarm full"
 
 CASES = (
     # suite, illness, autolock, also a worker
@@ -58,12 +55,9 @@ CASES = (
     ("trixie", LOOPING, True, False),
     ("trixie", OFF, True, False),
     ("trixie", EXPIRED, True, False),
-    ("trixie", FULL, True, False),
     ("trixie", EMPTIED, True, True),
-    ("trixie", DAMAGED, False, False),
     ("trixie", STUCK, True, False),
     ("trixie", BROKEN, True, False),
-    ("trixie", BOTH_FULL, False, False),
     ("trixie", EXPIRED, False, True),
     ("trixie", OFF, False, False),
     ("trixie", STUCK, False, True),
@@ -76,7 +70,6 @@ CASES = (
 )
 KEEPS_ITS_NODE = (STOPPED, STUCK)
 """Illnesses after which the host is the node that it was."""
-FULL_DISK = "/mnt/small"
 DROP_IN = "/etc/systemd/system/docker.service.d/90-dies.conf"
 
 
@@ -274,14 +267,8 @@ def _make_ill(scene: Scene, name: str, what: str) -> None:
         node.run("systemctl restart docker", check=False)
     elif what == BROKEN:
         node.run("echo '{broken' > /etc/docker/daemon.json; systemctl restart docker", check=False)
-    elif what == DAMAGED:
-        node.run("systemctl stop docker.socket docker; cd /var/lib/docker/swarm/raft/wal-v3-encrypted; "
-                 "for one in *.wal; do dd if=/dev/urandom of=$one bs=1 seek=3000 count=2000 conv=notrunc; done; "
-                 "systemctl start docker", check=False)  # fmt: skip
-    elif what == EXPIRED:
-        _expire(scene, name)
     else:
-        _fill(scene, name, both=what == BOTH_FULL)
+        _expire(scene, name)
 
 
 def _end(scene: Scene, what: str) -> None:
@@ -295,25 +282,6 @@ def _end(scene: Scene, what: str) -> None:
                      "systemctl start docker", check=False)  # fmt: skip
         elif what == BROKEN:
             node.run("rm /etc/docker/daemon.json; systemctl reset-failed docker.socket docker; systemctl start docker")
-        elif what in (FULL, BOTH_FULL):
-            node.run(f"rm -f {FULL_DISK}/docker/fill*")
-
-
-def _fill(scene: Scene, name: str, both: bool) -> None:
-    """Docker's directory is on a small disk from now on, and that is full."""
-    node = scene.lab.node(name)
-    node.run(f"systemctl stop docker.socket docker; mkdir -p {FULL_DISK} /var/lib/quorum.swarm; "
-             f"mount -t tmpfs -o size=600m small {FULL_DISK}; cp -a /var/lib/docker {FULL_DISK}/docker; "
-             f"cp -a /var/lib/quorum.swarm {FULL_DISK}/own; mount --bind {FULL_DISK}/docker /var/lib/docker; "
-             + (f"mount --bind {FULL_DISK}/own /var/lib/quorum.swarm; " if both else "") + "systemctl start docker",
-             timeout=180)  # fmt: skip
-    if scene.locked:
-        key = scene.lab.node(scene.asked).run("docker swarm unlock-key --quiet").stdout
-        node.run("docker swarm unlock", stdin=key)
-    swarms.eventually(lambda: not scene.takes_no_part(name), f"{name} is back on a small disk")
-    node.run(f"dd if=/dev/zero of={FULL_DISK}/docker/fill bs=1M", check=False)
-    node.run(f"dd if=/dev/zero of={FULL_DISK}/docker/fill2 bs=1k", check=False)
-    node.run("systemctl restart docker", check=False)  # what needs no room yet goes on without any
 
 
 def _own_root(scene: Scene) -> None:
