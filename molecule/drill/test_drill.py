@@ -32,16 +32,16 @@ _INSIDE = r"""
 socket=/run/quorum.swarm/drill/docker.sock
 nodes() { timeout 5 docker -H unix://$socket node ls --format '{{.Self}}' 2>/dev/null; }
 manages() { [ "$(nodes | sort -u | wc -l)" = 2 ]; }
-for _ in $(seq 600); do
-  if manages; then
-    module=$(python3 -c 'import json; print(json.load(open("/run/quorum.swarm/drill/order.json"))["pid"])')
-    kill -STOP $module
-    sleep 0.5
-    manages && break
-    kill -CONT $module
-  fi
-  sleep 0.05
+step= module=
+for _ in $(seq 4000); do
+  { read -r step < /run/quorum.swarm/step; } 2>/dev/null
+  case $step in
+    restart|return) module=$(sed 's/.*"pid": *\([0-9]*\).*/\1/' /run/quorum.swarm/drill/order.json) ;;
+    compare*) [ -n "$module" ] && kill -STOP $module && break ;;
+  esac
+  sleep 0.02
 done
+for _ in $(seq 20); do manages && break; sleep 0.3; done
 keeper=$(systemctl show --property MainPID --value quorum-swarm-drill.service)
 docker -H unix://$socket node ls --format '{{.Hostname}} {{.Self}} {{.ManagerStatus}}'
 echo --
@@ -143,7 +143,7 @@ def test_it_comes_back_isolated_beside_a_working_engine_without_a_trace(
     with lab.probe(["w1", "w2"], period=0.05) as probe:
         running = operator.start("drill", inventory)
         running.wait_for(lambda output: "TASK [quorum.swarm.drill : Bring the archive up" in output)
-        inside = lab.node("w1").run(["bash", "-c", _INSIDE, lab.node("m1").addr]).stdout
+        inside = lab.node("w1").run(["bash", "-c", _INSIDE, lab.node("m1").addr], timeout=150).stdout
         run = running.wait()
     assert run.ok, run.report
     assert probe.failures == []
