@@ -245,8 +245,7 @@ class Reinit:
         """The engine remembers that it forced a new swarm, and would do so again whenever its swarm part restarts by
         itself (moby, daemon/cluster/noderunner.go: ``n.start(n.config)``): it would throw out every other manager.
         """
-        with contextlib.suppress(EngineError):  # it does not run: a run was broken off here, and what it did is done
-            entry = self._prepare(entry)
+        entry = self._prepare(entry)
         with self._phase("restart"):
             _done("Docker could not be stopped", self.daemon.stop())
             _done("Docker does not start again", self.daemon.start())
@@ -266,19 +265,22 @@ class Reinit:
         with the second of two changes, where one entry is enough for it; the third change is the entry.
         """
         engine = self.daemon.engine
-        spec = engine.swarm()["Spec"]
-        period = int((spec.get("Dispatcher") or {}).get("HeartbeatPeriod") or 0)
-        if self.patient and 0 < period < PATIENCE:
-            entry = replace(entry, heartbeat=period)
-        if not self.source.autolock and entry.interval < 0:
-            entry = replace(entry, interval=int((spec.get("Raft") or {}).get("SnapshotInterval") or 0))
-        if entry.settled:
-            return entry
-        self.journal.write(entry)
-        if entry.interval >= 0:
-            entry = self._take_snapshot(entry)
-        patience = PATIENCE if entry.heartbeat else 0
-        engine.update_swarm(lambda found: _with(found, patience, -1))
+        # It does not run: a run was broken off here, and what it did is done. Or it refuses: that costs time only, and
+        # what is to be put back stays noted.
+        with contextlib.suppress(EngineError):
+            spec = engine.swarm()["Spec"]
+            period = int((spec.get("Dispatcher") or {}).get("HeartbeatPeriod") or 0)
+            if self.patient and 0 < period < PATIENCE:
+                entry = replace(entry, heartbeat=period)
+            if not self.source.autolock and entry.interval < 0:
+                entry = replace(entry, interval=int((spec.get("Raft") or {}).get("SnapshotInterval") or 0))
+            if entry.settled:
+                return entry
+            self.journal.write(entry)
+            if entry.interval >= 0:
+                entry = self._take_snapshot(entry)
+            patience = PATIENCE if entry.heartbeat else 0
+            engine.update_swarm(lambda found: _with(found, patience, -1))
         return entry
 
     def _take_snapshot(self, entry: Entry) -> Entry:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.quorum.swarm.plugins.module_utils import journal, reinit, statedir
+from ansible_collections.quorum.swarm.plugins.module_utils.engine import EngineError
 from ansible_collections.quorum.swarm.plugins.module_utils.journal import Entry
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.layout import ENGINE_SETTINGS, NODE_KEY, SNAPSHOT_FOLDER
 from ansible_collections.quorum.swarm.plugins.module_utils.reinit import Failed, Reinit, Source
@@ -168,6 +169,30 @@ def test_killed_before_the_interval_was_put_back(
     assert kept(machine).interval == declared
     done = work_of(machine).run(kept(machine))
     assert (machine.intervals[-1], done.interval, done.heartbeat) == (declared, -1, HEARTBEAT)
+
+
+@pytest.mark.parametrize("refused", [1, 2, 3])
+def test_a_change_that_is_refused_leaves_noted_what_is_to_be_put_back(
+    make: Make, monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    """The restart goes on, and `settle` puts both back."""
+    monkeypatch.setattr(reinit, "SNAPSHOT", 0.1)
+    machine = make(PLAIN)
+    update, calls = machine.engine.update_swarm, [0]
+
+    def refuses(change: Any, **options: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == refused:
+            raise EngineError("no")
+        return update(change, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(machine.engine, "update_swarm", refuses)
+        done = work_of(machine).run(entry_of(machine))
+    assert (done.step, done.heartbeat, done.interval) == ("finished", HEARTBEAT, -1 if refused == 3 else INTERVAL)
+    reinit.settle(machine.engine, machine.journal(), [], 1)
+    assert (machine.heartbeat, machine.intervals[-1]) == (HEARTBEAT, INTERVAL)
+    assert kept(machine).settled
 
 
 def test_the_swarm_settles_when_the_nodes_are_back(make: Make) -> None:
