@@ -10,7 +10,7 @@ answer, before each single step: whatever a playbook believed, a step that would
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import F
 from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Order, Removal, Step
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Node
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
+    ELECTION,
     RUNNING_STATES,
     Engine,
     EngineError,
@@ -26,6 +27,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     wait_until,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.leasing import Holder
+from ansible_collections.quorum.swarm.plugins.module_utils.observe import observe_settled
 
 DOWN_AFTER = 40.0
 """Seconds that a node which has left, or died, is given to be listed as down. About 15 s are usual."""
@@ -75,6 +77,17 @@ class Topology:
 
         _unused, nodes = wait_until(self.nodes, are_known, UNKNOWN_FOR)
         return nodes
+
+    def facts(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """What this manager says afterwards, once that is not of the moment only.
+
+        Where only entries went that were nobody's, that is not waited for: they go before the others come back, so that
+        the swarm is in between for as long as those are away.
+
+        :param params: as for observe.observe.
+        """
+        waits = self.orders or any(not removal.entry for removal in self.removals)
+        return observe_settled(params, ELECTION if waits else 0.0)
 
     def planned(self, here: str) -> plan.Plan:
         """All that would be done, nothing of it done."""

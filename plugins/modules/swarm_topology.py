@@ -170,7 +170,6 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import lease
 from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Order, Removal
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import ELECTION, ENGINE_OPTIONS, Engine, EngineError
 from ansible_collections.quorum.swarm.plugins.module_utils.leasing import LEASE_OPTIONS, Holder
-from ansible_collections.quorum.swarm.plugins.module_utils.observe import observe_settled
 from ansible_collections.quorum.swarm.plugins.module_utils.topology import Outcome, Stuck, Topology
 
 
@@ -230,7 +229,7 @@ def main():
         steps=[step.as_dict() for step in outcome.done],
         leaves=[step.host for step in outcome.leaves],
         held=[item.as_dict() for item in outcome.held],
-        facts=observe_settled({**params, "gather": ["nodes", "swarm"]}, ELECTION),
+        facts=topology.facts({**params, "gather": ["nodes", "swarm"]}),
         lease_taken_over=holder.taken_over.owner if holder.taken_over else "",
         diff={"prepared": "".join(f"{step.kind} {step.host}: {step.why}\n" for step in outcome.done)},
     )
