@@ -83,9 +83,12 @@ class HostDaemon:
     seconds: float = 120.0
     """For each stop and start."""
 
+    kill_after: float = 0.0
+    """Seconds that it has to end by itself, where it is known that it may not; 0: as long as systemd gives it."""
+
     def stop(self) -> str:
         """Stop ``docker.service`` and the socket that would start it."""
-        words = services.stop_engine(self.seconds)
+        words = services.stop_engine(self.seconds, self.kill_after)
         if not words and services.listens(self.engine.socket):
             return f"another engine than docker.service answers at {self.engine.socket}"
         return words

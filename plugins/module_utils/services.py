@@ -123,9 +123,16 @@ def start_engine(seconds: float) -> bool:
     return host.run(["systemctl", "enable", "--now", UNIT], seconds)[0] == 0
 
 
-def stop_engine(seconds: float) -> str:
-    """Stop the engine and the socket that would start it again. Returns why it does not stand still; empty: it does."""
-    status = host.run(["systemctl", "stop", *UNITS], seconds)[0]
+def stop_engine(seconds: float, kill_after: float = 0.0) -> str:
+    """Stop the engine and the socket that would start it again. Returns why it does not stand still; empty: it does.
+
+    :param kill_after: seconds that the engine has to end by itself before it is killed, which systemd would do too, by
+        default after 90 s; 0: that is left to systemd.
+    """
+    status = host.run(["systemctl", "stop", *UNITS], kill_after or seconds)[0]
+    if status == 124 and kill_after:
+        host.run(["systemctl", "kill", "--kill-who=main", "--signal=SIGKILL", UNIT])
+        status = host.run(["systemctl", "stop", *UNITS], seconds)[0]
     if status == 0:
         return "" if host.engine_stopped() else "it was stopped, and runs again"
     return (f"it did not stop within {seconds:.0f} s" if status == 124 else

@@ -35,6 +35,10 @@ from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import (
 from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refused
 
 WHAT = "recover"
+ENDING = 20.0
+"""Seconds for a manager without a leader to end. Others need 6; one that was unlocked without a quorum never does, and
+is killed (docs/engine-behaviour.md). What its log says was synced to the disk before it was told to anybody.
+"""
 
 
 def survey(engine: Engine, swarm_id: str, unlock_keys: Iterable[str], timeout: float, check: bool) -> dict[str, Any]:
@@ -56,7 +60,8 @@ def survey(engine: Engine, swarm_id: str, unlock_keys: Iterable[str], timeout: f
         if free < needed:
             raise Refused(f"Nothing was changed: {journal.ASIDE} has {free >> 20} MiB free, and {needed >> 20} MiB are "
                           "needed to keep a copy of the state. Make room there.")
-        daemon = reinit.HostDaemon(here.root_dir, engine, timeout)
+        led = here.membership.state == "active" and not here.membership.error
+        daemon = reinit.HostDaemon(here.root_dir, engine, timeout, 0.0 if led else ENDING)
         words = daemon.stop()
         if not words:
             aside = journal.place_aside(WHAT)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.faults import shard_recover
-from tests.faults.shard_recover import KILLED, WORKERS, Scene, Shared
+from tests.faults.shard_recover import KILLED, LIMIT, WORKERS, Scene, Shared
 from tests.testinfra import restored
 from tests.testinfra.playbooks import Operator
 
@@ -81,7 +81,7 @@ def _run(scene: Scene, task: str, delay: float) -> list[str]:
     with scene.lab.probe(WORKERS, period=0.1) as probe:
         shard_recover.lose(scene, KILLED)
         running = scene.operator.start("recover", scene.inventory, **words)
-        running.wait_for(lambda output: headline in output or "PLAY RECAP" in output)
+        running.wait_for(lambda output: headline in output or "PLAY RECAP" in output, seconds=LIMIT)
         time.sleep(delay)
         if running.alive:
             running.kill()

@@ -196,6 +196,21 @@ def test_an_engine_that_does_not_stop(systemd: Systemd, what: str, words: str) -
     assert services.stop_engine(1) == words
 
 
+def test_an_engine_that_would_never_stop_is_killed(systemd: Systemd) -> None:
+    systemd.let("stop.slow")
+    assert services.stop_engine(10, kill_after=0.5) == ""
+    assert systemd.calls[:3] == [
+        "stop docker.socket docker.service",
+        "kill --kill-who=main --signal=SIGKILL docker.service",
+        "stop docker.socket docker.service",
+    ]
+
+
+def test_an_engine_that_stops_in_time_is_not_killed(systemd: Systemd) -> None:
+    assert services.stop_engine(10, kill_after=5) == ""
+    assert [call.split()[0] for call in systemd.calls] == ["stop", "show"]
+
+
 @pytest.mark.parametrize(
     ("what", "journal", "words"),
     [

@@ -25,6 +25,7 @@ case "$*" in
     show*) echo LoadState=loaded; echo "ActiveState=$(cat docker)"; echo SubState=dead ;;
     stop*) test -e stop.slow && exec sleep 30; test -e stop.fails && exit 5
         test -e stop.ignored || echo inactive > docker ;;
+    kill*) rm -f stop.slow ;;
     start*) test -e start.slow && exec sleep 30; test -e start.fails && exit 1; echo active > docker ;;
 esac
 """

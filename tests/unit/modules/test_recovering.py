@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.quorum.swarm.plugins.module_utils import host, recovering, statedir, surveying
+from ansible_collections.quorum.swarm.plugins.module_utils import host, recovering, reinit, statedir, surveying
 from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refused
 
 from tests.unit.archives import OTHER_KEY
@@ -78,6 +78,23 @@ def test_a_survivor_becomes_the_swarm(make: Make, locked: bool) -> None:
     here.keys.append(machine.unlock_key)
     assert here.recover(told["aside"])["changed"] is False
     assert here.recover("")["changed"] is False
+
+
+@pytest.mark.parametrize(("place", "patience"), [("pending", surveying.ENDING), ("active", 0.0)])
+def test_only_a_manager_without_a_leader_is_killed_where_it_does_not_end(
+    make: Make, monkeypatch: pytest.MonkeyPatch, place: str, patience: float
+) -> None:
+    here = make()
+    here.machine.place = place
+    seen: list[tuple[object, ...]] = []
+
+    def daemon(*args: object) -> Machine:
+        seen.append(args)
+        return here.machine
+
+    monkeypatch.setattr(reinit, "HostDaemon", daemon)
+    here.survey()
+    assert [args[3:] for args in seen] == [(patience,)]
 
 
 def test_check_mode_reads_and_touches_nothing(make: Make) -> None:
