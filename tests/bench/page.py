@@ -33,10 +33,15 @@ def replaced(page: str, name: str, text: str) -> str:
     return f"{page.rstrip()}\n\n{part}".lstrip()
 
 
-def machine() -> str:
-    """The day, the commit and the machine, in a sentence."""
+def commit() -> str:
+    """The commit that is checked out, with a mark where the working tree differs from it."""
     done = subprocess.run(["git", "describe", "--always", "--abbrev=12", "--dirty=+"], cwd=ROOT, capture_output=True,
                           text=True, check=False)
-    return (f"{time.strftime('%Y-%m-%d', time.gmtime())}, commit {done.stdout.strip() or 'none'}, {os.cpu_count()} "
+    return done.stdout.strip() or "none"
+
+
+def machine() -> str:
+    """The day, the commit and the machine, in a sentence."""
+    return (f"{time.strftime('%Y-%m-%d', time.gmtime())}, commit {commit()}, {os.cpu_count()} "
             f"cores ({platform.machine()}) shared by the controller and all nodes, load average "
             f"{os.getloadavg()[2]:.1f} over the last 15 minutes.")

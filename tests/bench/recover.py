@@ -8,7 +8,9 @@
 On each engine a swarm of five managers and two workers, without autolock: by Docker's own commands an autolocked one
 cannot be recovered. The leader and two more managers are powered off; then, in turns, the playbook `recover`, and the
 expert's commands over ssh, one after the other without a pause. The same state of the swarm is put back before each.
-Writes the section `recover` of docs/benchmarks.md where each engine that was asked for was measured often enough.
+What was measured is kept in .cache/bench, engine by engine: a run that was broken off measures only what is missing of
+the same commit, and several runs can share the engines. The one that ends last writes the section `recover` of
+docs/benchmarks.md, where each engine was measured often enough.
 
 Touches the labs `bench-SUITE` and .cache/bench.
 """
@@ -23,7 +25,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -33,7 +35,8 @@ from tests.testinfra import objects, restored, swarms
 from tests.testinfra.inventories import Inventories
 from tests.testinfra.playbooks import Operator
 
-from .page import DOCUMENT, machine, put
+from .bed import CACHE
+from .page import DOCUMENT, commit, machine, put
 
 MANAGERS, WORKERS = ["m1", "m2", "m3", "m4", "m5"], ["w1", "w2"]
 SUITES = ("trixie", "bookworm", "forky")
@@ -80,8 +83,9 @@ class Bed:
                 f"tar -C /var/lib/docker -xf {TAR}; systemctl reset-failed docker docker.socket"), names))  # fmt: skip
             list(pool.map(lambda name: self.lab.node(name).run("systemctl start docker", timeout=120), names))
         swarms.eventually(lambda: _reachable(self.lab, "m1") == set(MANAGERS), "five managers", seconds=120)
-        found = swarms.by_hostname(swarms.host(self.lab, "m1"))
-        leader = next(name for name, node in found.items() if node.leader)
+        manager = swarms.host(self.lab, "m1")
+        leader = swarms.eventually(lambda: next((node.hostname for node in swarms.members(manager) if node.leader), ""),
+                                   "a leader")  # fmt: skip
         lost = sorted([leader, *[name for name in MANAGERS if name != leader][:2]])
         for name in lost:
             self.lab.node(name).kill()
@@ -116,6 +120,7 @@ def measure(suite: str, folder: Path, operator: Operator, repeats: int) -> Figur
         for repeat in range(repeats):
             for way in (_ours, _by_hand)[:: 1 if repeat % 2 else -1]:
                 way(bed, found)
+                print(f"{suite}: {asdict(found)}", flush=True)
     finally:
         lab.down()
     return found
@@ -159,6 +164,25 @@ def _by_hand(bed: Bed, found: Figures) -> None:
     found.hand[WHOLE].append(time.monotonic() - begun)
 
 
+def _file(suite: str) -> Path:
+    return CACHE / f"recover-{suite}.json"
+
+
+def keep(suite: str, found: Figures) -> None:
+    """What was measured of this commit on this engine."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    _file(suite).write_text(json.dumps({"commit": commit(), "figures": asdict(found)}))
+
+
+def kept(suite: str, repeats: int) -> Figures | None:
+    """What is kept of it; None: nothing, or of another commit, or too little."""
+    if not _file(suite).is_file():
+        return None
+    data = json.loads(_file(suite).read_text())
+    found = Figures(**data["figures"])
+    return found if data["commit"] == commit() and len(found.safety) >= repeats else None
+
+
 def section(figures: Sequence[Figures], repeats: int, command: str) -> str:
     """The section of the document."""
     lines = [
@@ -197,13 +221,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=REPEATS)
     parser.add_argument("--suites", default=",".join(SUITES))
     options = parser.parse_args(arguments)
-    figures = []
     with tempfile.TemporaryDirectory() as name:
         operator = Operator(Path(name))
-        figures = [measure(suite, Path(name), operator, options.repeats) for suite in options.suites.split(",")]
+        for suite in options.suites.split(","):
+            if kept(suite, options.repeats) is None:
+                keep(suite, measure(suite, Path(name), operator, options.repeats))
+    known = {suite: kept(suite, options.repeats) for suite in SUITES}
+    figures = [one for one in known.values() if one is not None]
     text = section(figures, options.repeats, "python -m tests.bench.recover")
     print(text)
-    if options.repeats >= REPEATS:
+    missing = [suite for suite, one in known.items() if one is None]
+    if missing:
+        print(f"not written: of this commit {', '.join(missing)} is not measured")
+    elif options.repeats >= REPEATS:
         put(DOCUMENT, "recover", text)
         print(f"written: {os.path.relpath(DOCUMENT)}")
     return 0
