@@ -36,8 +36,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refuse
 
 WHAT = "recover"
 ENDING = 20.0
-"""Seconds for a manager without a leader to end. Others need 6; one that was unlocked without a quorum never does, and
-is killed (docs/engine-behaviour.md). What its log says was synced to the disk before it was told to anybody.
+"""Seconds for a manager without a leader to end. One that has run since before the loss needed 6; one that was unlocked
+without a quorum never ends, and is killed (docs/engine-behaviour.md). Raft syncs its log before it tells anybody.
 """
 
 

@@ -41,6 +41,14 @@ TASKS = (
     ("recover : Observe", 0.1), ("recover : Judge", 0.1),
     ("recover : Wait until a stale leader has fallen silent", 0.1), ("recover : Judge whether the quorum is back", 0.1),
     ("recover : Look for the managers that seem to be lost", 0.1), ("recover : Confirm", 0.1),
+    ("recover : Ask whom this node knows in its overlay networks", 0.5),
+    ("recover : Compare what the nodes know of each other", 0.1),
+    ("recover : Give up the hosts that are lost, for this run", 0.1),
+    ("recover : Let the backup pause a small swarm", 0.1), ("cluster : Judge", 0.1), ("backup : Choose", 0.1),
+    ("backup : Prove that archives have a place", 0.1), ("backup : Report", 0.1),
+    ("backup : Refuse --limit and variables that cannot be read", 0.1),
+    ("recover : Refuse --limit and variables that cannot be read", 0.1),
+    ("recover : Read what the operator said", 0.1),
 )  # fmt: skip
 """The tasks of a whole run, the most telling first, and seconds after their headline."""
 
