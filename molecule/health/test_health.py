@@ -300,7 +300,7 @@ def test_while_the_old_leader_still_answers_the_loss_of_the_majority_is_seen(
     lab: Lab, inventory: Path, check: Callable[..., Checked]
 ) -> None:
     def all_ready() -> bool:
-        return docker(lab, "node ls --format '{{.Status}}'", "m1").split() == ["Ready"] * len(MANAGERS + WORKERS)
+        return docker(lab, "node ls --format '{{.Status}}'", "m1").split().count("Ready") == len(MANAGERS + WORKERS)
 
     wait_for_all_managers(lab)
     eventually(all_ready, "all nodes are ready again", seconds=90)  # some were frozen by the test before
@@ -321,7 +321,8 @@ def test_while_the_old_leader_still_answers_the_loss_of_the_majority_is_seen(
     )
     checked = check(inventory, meanwhile=lose_the_majority)
     # The trap: the swarm is listed, without an error, and all that died is ready.
-    assert sorted(listed) == [f"{name} Ready" for name in MANAGERS + WORKERS], "\n".join(listed)
+    ready = [line for line in listed if line.endswith(" Ready")]
+    assert len(ready) == len(MANAGERS + WORKERS), "\n".join(listed)
     assert "Pausing for" in checked.run.output, checked.run
     assert checked.report["verdict"] == "no_quorum"
     assert checked.found == {("no_quorum", "critical", ""), *(("host_silent", "warning", name) for name in killed)}
