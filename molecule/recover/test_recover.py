@@ -22,7 +22,17 @@ from tests.lab.lab import Lab
 from tests.testinfra import objects, restored
 from tests.testinfra.inventories import Inventories
 from tests.testinfra.playbooks import Operator, Run
-from tests.testinfra.swarms import all_known, assert_swarm, by_hostname, eventually, host, members, membership, swarm
+from tests.testinfra.swarms import (
+    all_known,
+    assert_swarm,
+    by_hostname,
+    eventually,
+    finds,
+    host,
+    members,
+    membership,
+    swarm,
+)
 
 MANAGERS = ["m1", "m2", "m3", "m4", "m5"]
 WORKERS = ["w1", "w2"]
@@ -144,20 +154,13 @@ def with_spare(scene: Scene, inventories: Inventories) -> Path:
     )  # fmt: skip
 
 
-def finds(lab: Lab, name: str) -> set[str]:
-    """The hosts that a node finds in the ingress network."""
-    peers = json.loads(lab.node(name).run("docker network inspect ingress --format '{{json .Peers}}'").stdout)
-    addresses = {lab.node(one).addr: one for one in (*MANAGERS, *WORKERS)}
-    return {addresses[peer["IP"]] for peer in peers}
-
-
 def test_a_spare_stands_in(lab: Lab, operator: Operator, scene: Scene, with_spare: Path) -> None:
     """And workers whose overlay networks have lost the managers are restarted, now that an operator says so."""
-    assert finds(lab, "w2") == {"w1", "w2"}
+    assert finds(lab, "w2", (*MANAGERS, *WORKERS)) == {"w1", "w2"}
     run = operator.run("recover", with_spare, swarm_recover_restart_workers=True)
     assert run.ok, run.report
     for name in (*scene.left, *WORKERS):
-        assert finds(lab, name) == {*scene.left, *WORKERS}, name
+        assert finds(lab, name, (*MANAGERS, *WORKERS)) == {*scene.left, *WORKERS}, name
     assert run.planned("promote") == ["w1"]
     assert "The swarm has 3 of 5 managers" in run.output
     found = by_hostname(host(lab, scene.left[0]))

@@ -311,11 +311,19 @@ class ActionModule(ActionBase):
         return ended is not None and (newest is None or newest.taken_at < ended)
 
     def _provisioned(self, args):
-        """The time, for the report; and the hosts whose data path is looked at: where anything was recovered, or an
-        earlier run did not come to its end.
+        """The time, for the report; and the hosts whose data path is looked at: where anything was recovered, or no run
+        came so far since.
         """
-        looks = self._what()[0] in ACTS or self._told(START)["restart_workers"] or self._told(REST).get("backup")
+        looks = (self._what()[0] in ACTS or self._told(START)["restart_workers"] or self._told(REST).get("backup")
+                 or not self._looked())
         return {"hosts": [host for host, item in self._facts().items() if item.answered and looks]}
+
+    def _looked(self):
+        """Whether the data path was looked at since the last recovery of this swarm, as its report says. Where none is
+        kept it is not known.
+        """
+        kept = controller_dir.newest_recovery(self._wanted().controller_dir, self._told(JUDGED)["swarm_id"])
+        return kept is not None and kept[1].get("data_path") is not None
 
     def _paths(self, args):
         """What does not work between containers on different nodes. The first time who was asked is asked again, later
@@ -355,8 +363,8 @@ class ActionModule(ActionBase):
         return {"report": path}
 
     def _keep(self, now, nodes):
-        """Keep the report in the controller's folder; the same file for the whole run. In a run that had nothing to
-        recover there is nothing to keep.
+        """Keep the report in the controller's folder; the same file for the whole run. A run that had nothing to
+        recover keeps none, but completes that of one that was broken off.
         """
         what, host = self._what()
         facts, wanted = self._facts(), self._wanted()
@@ -366,10 +374,19 @@ class ActionModule(ActionBase):
         outcome = recover.Outcome(
             what, host, judged["reason"], judged.get("todo") or {}, recover.rank(self._candidates()),
             self._of(host, RECOVERED), self._by_host(FOLLOWED), self._of(host, FENCED), nodes, self._phases(), archive,
-            [Finding(**item) for item in self._told(PATHS).get("left") or ()])
+            [Finding(**item) for item in self._told(PATHS)["left"]] if self._told(PATHS) else None)
         lines, data = recover.report(found, wanted, self._all_members(), facts, outcome)
-        if not wanted.controller_dir or self._task.check_mode or what not in ACTS:
+        if not wanted.controller_dir or self._task.check_mode:
             return lines, ""
+        if what not in ACTS:
+            kept = controller_dir.newest_recovery(wanted.controller_dir, judged["swarm_id"])
+            if kept is None or kept[1].get("data_path") is not None or data["data_path"] is None:
+                return lines, ""
+            done = {name: data[name] for name in ("data_path", "to_do")}
+            if data["backup"]:
+                done["backup"] = data["backup"]
+            return lines, controller_dir.keep_report(wanted.controller_dir, kept[0],
+                                                     json.dumps({**kept[1], **done}, indent=1) + "\n")
         begun = datetime.fromtimestamp(float(self._told(START)["at"]), timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         name = f"recover-{found.swarm_id}-{begun}.json"
         return lines, controller_dir.keep_report(wanted.controller_dir, name, json.dumps(data, indent=1) + "\n")

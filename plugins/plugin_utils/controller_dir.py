@@ -14,7 +14,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ansible.errors import AnsibleActionFail
 from ansible_collections.quorum.swarm.plugins.module_utils.core import drill, keyring, split
@@ -130,24 +130,36 @@ def last_recovery(folder: str, swarm_id: str) -> split.Recovery | None:
 
     :raises AnsibleActionFail: a report is there and cannot be read.
     """
-    place, found = os.path.join(folder, REPORTS), None
+    return next((found for _unused, _data, found in _recoveries(folder, swarm_id) if found is not None), None)
+
+
+def newest_recovery(folder: str, swarm_id: str) -> tuple[str, dict[str, object]] | None:
+    """The name and the values of the newest report of a recovery of this swarm; None: none is kept.
+
+    :raises AnsibleActionFail: it is there and cannot be read.
+    """
+    return next(((name, data) for name, data, _found in _recoveries(folder, swarm_id)), None)
+
+
+def _recoveries(folder: str, swarm_id: str) -> Iterator[tuple[str, dict[str, object], split.Recovery | None]]:
+    """The reports of recoveries of this swarm, the newest first: name, values, and who was given up."""
+    place = os.path.join(folder, REPORTS)
     try:
         names = sorted(os.listdir(place), reverse=True) if folder and swarm_id.isalnum() else []
     except OSError:
-        return None
+        return
     for name in names:
         if not (name.startswith(f"recover-{swarm_id}-") and name.endswith(".json")):
             continue
         path = os.path.join(place, name)
         try:
             with open(path, encoding="utf-8") as file:
-                found = split.Recovery.of(path, json.loads(file.read()))
+                data = json.loads(file.read())
+            found = split.Recovery.of(path, data)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise AnsibleActionFail(f"The report {path} of a recovery cannot be read ({error!r}): it tells which of "
                                     "two swarms with one ID counts. Look at it, and move it away.") from None
-        if found is not None:
-            return found
-    return None
+        yield name, data, found
 
 
 def expelled_hosts(folder: str) -> list[str]:

@@ -6,6 +6,9 @@ one task after the other.
 
 Three of five managers of an autolocked swarm are gone, the leader with them; ssh does not reach their hosts. The
 checker after the second run is that of the shard `recover`; and a third run changes nothing.
+
+The workers joined through a manager that is lost, so that their overlay networks have lost the managers. In the last
+points the operator lets them be restarted for that, and their requests fail meanwhile; afterwards all find each other.
 """
 
 from __future__ import annotations
@@ -15,10 +18,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.faults import shard_recover
 from tests.faults.shard_recover import KILLED, LIMIT, WORKERS, Scene, Shared
-from tests.testinfra import restored
+from tests.testinfra import restored, swarms
 from tests.testinfra.playbooks import Operator
 
 TITLE = "`recover` of an autolocked swarm of five managers that has lost three, broken off, and run again."
@@ -51,11 +55,20 @@ TASKS = (
     ("recover : Read what the operator said", 0.1),
 )  # fmt: skip
 """The tasks of a whole run, the most telling first, and seconds after their headline."""
+RESTART = "engine : Restart Docker, where the swarm can bear it"
+RESTARTING = (
+    (RESTART, 1.0), ("recover : Have Docker wait to be restarted", 0.5), (RESTART, 4.0),
+    ("engine : Wait until its tasks run again", 0.5), ("Give the lease back", 0.1),
+    ("Ask every host whether a restart is pending", 0.1), ("Decide on the order", 0.1),
+    ("engine : Take the lease", 0.3), ("engine : See which tasks run", 0.1), ("Say what is true now", 0.1),
+)  # fmt: skip
+"""Those of a restart of workers after the recovery, where the operator has said so; the playbook's own have no role."""
 
 
 def points() -> list[str]:
     """Every break."""
-    return [f"trixie: killed at {task} + {delay} s" for task, delay in TASKS]
+    return [*(f"trixie: killed at {task} + {delay} s" for task, delay in TASKS),
+            *(f"trixie: restarting workers, killed at {task} + {delay} s" for task, delay in RESTARTING)]
 
 
 @contextmanager
@@ -76,16 +89,19 @@ def run(shared: Shared, point: str) -> list[str]:
     with shard_recover.told_briefly():
         scene = Scene.of(shared.operator, shared.lab("trixie"), folder, 5, 3, locked=True)
         try:
-            return _run(scene, *TASKS[number])
+            task, delay = (*TASKS, *RESTARTING)[number]
+            return _run(scene, task, delay, restart=number >= len(TASKS))
         finally:
             scene.end()
 
 
-def _run(scene: Scene, task: str, delay: float) -> list[str]:
+def _run(scene: Scene, task: str, delay: float, *, restart: bool) -> list[str]:
     """One point, once its swarm is there."""
     scene.write_last()
-    words = {"swarm_recover_confirm": scene.swarm["ID"], "swarm_recover_lost": scene.lost}
-    headline = f"TASK [quorum.swarm.{task}]"
+    words: dict[str, Any] = {"swarm_recover_confirm": scene.swarm["ID"], "swarm_recover_lost": scene.lost}
+    if restart:
+        words["swarm_recover_restart_workers"] = True
+    headline = f"TASK [{'quorum.swarm.' * (' : ' in task)}{task}]"
     with scene.lab.probe(WORKERS, period=0.1) as probe:
         shard_recover.lose(scene, KILLED)
         running = scene.operator.start("recover", scene.inventory, **words)
@@ -94,7 +110,7 @@ def _run(scene: Scene, task: str, delay: float) -> list[str]:
         if running.alive:
             running.kill()
             last = [line for line in running.output.splitlines() if line.startswith("TASK [")][-1]
-            killed = last.removeprefix("TASK [quorum.swarm.").rstrip("] *")
+            killed = last.removeprefix("TASK [").removeprefix("quorum.swarm.").rstrip("] *")
         else:
             ended = running.wait()
             assert ended.ok, ended.report
@@ -103,10 +119,14 @@ def _run(scene: Scene, task: str, delay: float) -> list[str]:
         clear = [name for name in scene.left if restored.clear_keys(scene.lab, name)]
         again = scene.recover(**words)
     assert again.ok, again.report
-    assert not probe.failures, probe.failures[:3]
+    assert restart or not probe.failures, probe.failures[:3]
     scene.assert_recovered(scene.lost)
+    if restart:
+        hosts = {*scene.left, *WORKERS}
+        swarms.eventually(lambda: all(swarms.finds(scene.lab, name, (*scene.managers, *WORKERS)) == hosts
+                                      for name in hosts), "all find each other in the ingress network")  # fmt: skip
     third = scene.recover()
     assert third.ok, third.report
     assert not third.changed, third.report
     return [killed, ", ".join(clear) or "no", f"{again.seconds:.0f} s, {sum(again.changed.values())} changed",
-            f"0 of {probe.requests}"]
+            f"{len(probe.failures)} outages by the restart" if restart else f"0 of {probe.requests}"]

@@ -135,6 +135,13 @@ def tasks(manager: Host, service: str) -> list[dict[str, Any]]:
     return list(json.loads(manager.check_output(f"docker inspect --type task {' '.join(ids)}"))) if ids else []
 
 
+def finds(lab: Lab, name: str, names: Iterable[str]) -> set[str]:
+    """Those of these hosts that a node finds in the ingress network, itself included."""
+    peers = json.loads(lab.node(name).run("docker network inspect ingress --format '{{json .Peers}}'").stdout)
+    addresses = {lab.node(one).addr: one for one in names}
+    return {addresses[peer["IP"]] for peer in peers}
+
+
 _LOOK = r"""
 { command -v docker && docker info --format '{{.Swarm.LocalNodeState}} {{.Swarm.NodeID}} {{.Swarm.NodeAddr}}'; } 2>&1
 systemctl show docker.service --property MainPID,ExecMainStartTimestampMonotonic 2>&1

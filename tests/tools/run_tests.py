@@ -38,6 +38,7 @@ STARTED = time.monotonic()
 # No single tool may hang the whole run. Seconds.
 TIME_LIMIT = 20 * 60
 TAIL_LINES = 60
+REASON_LINES, REASON_COLUMNS = 3, 400
 
 LABS = ("molecule", "molecule2")
 """The labs of the scenarios. One that resets a swarm or waits for an election leaves the processors to the other."""
@@ -51,6 +52,7 @@ class Tally:
 
     passed: int = 0
     failed: list[str] = field(default_factory=list)
+    """What failed, with the reason below it where one is known: the end of the output may be all that is kept."""
     skipped: list[str] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
@@ -120,9 +122,10 @@ def count_junit(tally: Tally, name: str, reports: list[Path]) -> int:
         for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314 - our own tools wrote it
             title = f"{name}: {case.get('classname') or ''}::{case.get('name')}"
             skip = case.find("skipped")
-            if case.find("failure") is not None or case.find("error") is not None:
+            broken = [found for found in (case.find("failure"), case.find("error")) if found is not None]
+            if broken:
                 failed += 1
-                tally.failed.append(title)
+                tally.failed.append("".join([title, *(f"\n           {line}" for line in reason_of(broken[0]))]))
             elif skip is None:
                 tally.passed += 1
             else:
@@ -131,6 +134,13 @@ def count_junit(tally: Tally, name: str, reports: list[Path]) -> int:
                 if why != "No tests applicable.":
                     tally.skipped.append(f"{title}: {why}")
     return failed
+
+
+def reason_of(failure: ET.Element) -> list[str]:
+    """What a reader needs of a failure: how its message begins, and what Ansible called fatal in it."""
+    lines = [line for line in (failure.get("message") or failure.text or "").splitlines() if line.strip()]
+    fatal = [line for line in lines[1:] if line.startswith(("fatal: ", "failed: ", "[ERROR]: "))]
+    return [line[:REASON_COLUMNS] for line in [*lines[:REASON_LINES], *fatal[:REASON_LINES]]]
 
 
 def lint(tally: Tally) -> None:

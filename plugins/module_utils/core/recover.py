@@ -492,8 +492,8 @@ class Outcome:
     nodes: Sequence[Node] | None = None
     phases: Mapping[str, float] = field(default_factory=dict)
     backup: str = ""
-    data_path: Sequence[Finding] = ()
-    """What does not work between containers on different nodes."""
+    data_path: Sequence[Finding] | None = None
+    """What does not work between containers on different nodes; None: it was not looked at yet."""
 
 
 def report(
@@ -519,7 +519,7 @@ def report(
         "nodes": [asdict(node) for node in outcome.nodes] if outcome.nodes is not None else None,
         "phases": dict(outcome.phases), "seconds": round(sum(outcome.phases.values()), 1),
         "engine_phases": dict(outcome.recovered.get("phases") or {}), "backup": outcome.backup,
-        "data_path": [asdict(item) for item in outcome.data_path],
+        "data_path": [asdict(item) for item in outcome.data_path] if outcome.data_path is not None else None,
         "to_do": _todo(wanted, outcome, hosts, facts),
     }
     return _lines(found, outcome, data), data
@@ -535,7 +535,7 @@ def _todo(
         todo.append(f"The fence is not whole: {outcome.fenced['problem']}")
     if outcome.fenced.get("failed"):
         todo.append(f"The fence failed: {outcome.fenced.get('msg')} Run this again.")
-    todo += [item.sentence() for item in outcome.data_path]
+    todo += [item.sentence() for item in outcome.data_path or ()]
     if outcome.nodes is None:
         return todo
     reached = {node.host or node.hostname for node in outcome.nodes if node.reachable}

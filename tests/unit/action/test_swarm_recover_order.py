@@ -116,6 +116,8 @@ def test_the_whole_way(controller: Controller, tmp_path: Path) -> None:
     assert controller("provisioned")["hosts"] == ["m3", "w1"]
     for name in ("m3", "w1"):
         controller.put(name, "path", {"address": name, "listens": True, "networks": {"ingress": ["m3", "w1"]}})
+    (kept,) = (tmp_path / "reports").iterdir()
+    assert json.loads(kept.read_text())["data_path"] is None
     paths = controller("paths")
     assert (paths["again"], paths["restart"], paths["left"]) == ([], {}, [])
     path = Path(controller("report")["report"])
@@ -123,6 +125,7 @@ def test_the_whole_way(controller: Controller, tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     told = json.loads(path.read_text())
     assert (told["given_up"], told["discarded"], told["fence"]) == (["m1", "m2"], ["create service web"], "ca")
+    assert (path, told["data_path"]) == (kept, [])
     assert "create service web" in "\n".join(controller.said)
 
 
@@ -174,6 +177,35 @@ def test_a_run_that_was_broken_off_before_it_removed_the_entries_goes_on(control
     members = controller("members")
     assert [item["node_id"] for item in members["ghosts"]] == ["node-m1", "node-m2"]
     assert (members["remover"], members["fence"], members["given_up"]) == (["m3"], ["m3"], ["m1", "m2"])
+
+
+def test_a_look_at_the_data_path_that_was_broken_off_is_made_up_for_once(
+    controller: Controller, tmp_path: Path
+) -> None:
+    entry = {"what": "recover", "swarm_id": "swarm1", "node_id": "node-m3", "step": "finished"}
+    own = {"state": "active", "node_id": "node-m3", "control": True, "error": "", "remote_managers": KNOWN}
+    listed = [{**node, "state": "ready"} for node in NODES if node["id"] in ("node-m3", "node-w1")]
+    controller.see("m3", own, "", swarm={"id": "swarm1"}, nodes=listed, state={"reinit": entry})
+    controller.put("m3", "end", controller.hostvars["m3"]["__swarm_recover_seen"])
+    kept = tmp_path / "reports" / "recover-swarm1-20261126T000000Z.json"
+    kept.parent.mkdir()
+    kept.write_text(json.dumps({"swarm_id": "swarm1", "given_up": [], "survivors": ["m3"], "voters": [], "to_do": [],
+                                "backup": "/archive", "data_path": None}))  # fmt: skip
+    for told in ({"hosts": ["m3", "w1"], "report": str(kept)}, {"hosts": [], "report": ""}):
+        controller("preflight")
+        for stage in ("judge", "wait", "judge", "members", "followed"):
+            controller(stage)
+        assert controller.hostvars["localhost"]["__swarm_recover_members"]["what"] == "rest"
+        assert controller("provisioned")["hosts"] == told["hosts"]
+        if told["hosts"]:
+            controller.put("m3", "path", {"address": "m3", "listens": True, "networks": {"ingress": ["m3", "w1"]}})
+            controller.put("w1", "path", {"address": "w1", "listens": True, "networks": {"ingress": ["m3", "w1"]}})
+            assert controller("paths")["left"] == []
+        assert controller("report")["report"] == told["report"]
+        kept_now = json.loads(kept.read_text())
+        assert (kept_now["data_path"], kept_now["backup"]) == ([], "/archive")
+        for name in ("paths", "judged", "waited"):
+            controller.hostvars["localhost"].pop(f"__swarm_recover_{name}", None)
 
 
 @pytest.mark.parametrize(("managers", "expected"), [(["m3"], True), (["m1", "m2", "m3"], False)])
