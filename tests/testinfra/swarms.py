@@ -229,8 +229,8 @@ def all_known(manager: Host) -> list[Member]:
 
 
 def all_ready(manager: Host) -> None:
-    """Wait until the swarm lists all nodes as ready. Where an election met a busy machine, the new leader may for a while
-    call a node down that is not (docs/engine-behaviour.md).
+    """Wait until the swarm lists all nodes as ready. Where an election met a busy machine, the new leader may call a
+    node down that is not, for some time (docs/engine-behaviour.md).
     """
 
     def ready() -> bool:
