@@ -15,20 +15,25 @@ are not ill, from before the illness until after the last run.
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
+from tests.faults.illness import (
+    BREAK,
+    CONFIG,
+    EMPTIED,
+    EXPIRED,
+    FROZEN,
+    LOOPING,
+    MEND,
+    OFF,
+    STOPPED,
+    Authority,
+)
 from tests.faults.shard_recover import told_briefly
 from tests.lab.lab import Lab
 from tests.testinfra import objects, restored, swarms
@@ -41,14 +46,6 @@ COLUMNS = ("ill", "the run with it", "a spare stood in", "when it is over", "fai
 MANAGERS, WORKERS, SPARE = ["m1", "m2", "m3"], ["w1", "w2", "s1"], "s1"
 LIMIT = 600
 
-STOPPED = "Docker stopped"
-LOOPING = "Docker killed a second after each start"
-BROKEN = "daemon.json broken"
-STUCK = "Docker frozen"
-OFF = "host off"
-EMPTIED = "state directory emptied"
-EXPIRED = "certificate ended"
-
 CASES = (
     # suite, illness, autolock, also a worker
     ("trixie", STOPPED, True, True),
@@ -56,11 +53,11 @@ CASES = (
     ("trixie", OFF, True, False),
     ("trixie", EXPIRED, True, False),
     ("trixie", EMPTIED, True, True),
-    ("trixie", STUCK, True, False),
-    ("trixie", BROKEN, True, False),
+    ("trixie", FROZEN, True, False),
+    ("trixie", CONFIG, True, False),
     ("trixie", EXPIRED, False, True),
     ("trixie", OFF, False, False),
-    ("trixie", STUCK, False, True),
+    ("trixie", FROZEN, False, True),
     ("bookworm", STOPPED, True, True),
     ("bookworm", OFF, True, False),
     ("bookworm", EMPTIED, True, False),
@@ -68,9 +65,8 @@ CASES = (
     ("forky", OFF, True, False),
     ("forky", EMPTIED, True, False),
 )
-KEEPS_ITS_NODE = (STOPPED, STUCK)
+KEEPS_ITS_NODE = (STOPPED, FROZEN)
 """Illnesses after which the host is the node that it was."""
-DROP_IN = "/etc/systemd/system/docker.service.d/90-dies.conf"
 
 
 @dataclass
@@ -221,16 +217,20 @@ def _run(scene: Scene, what: str) -> list[str]:
     lab, well = scene.lab, [name for name in ("w1", "w2") if name not in scene.ill]
     with lab.probe(well, period=0.1) as probe:
         if what == EXPIRED:
-            _own_root(scene)
+            authority = Authority(lab, scene.asked, (*MANAGERS, *WORKERS))
         for name in scene.ill:
-            _make_ill(scene, name, what)
+            if what == EXPIRED:
+                authority.expire(name, scene.nodes[name].id)
+            else:
+                BREAK[what](lab, name)
         for name in scene.ill:
             swarms.eventually(lambda name=name: scene.takes_no_part(name), f"{name} takes no part", seconds=120)  # type: ignore[misc]
         first = scene.heal()
         managers = swarms.by_hostname(swarms.host(lab, scene.asked))
         stands_in = managers[SPARE].reachability == "reachable"
         assert sum(node.reachability == "reachable" for node in managers.values()) == 3 or not first.ok, first.report
-        _end(scene, what)
+        for name in scene.ill:
+            MEND.get(what, lambda _lab, _name: None)(lab, name)
         second = scene.heal()
         assert second.ok, second.report
         kept = [name for name in scene.nodes if name not in scene.ill or what in KEEPS_ITS_NODE]
@@ -249,82 +249,3 @@ def _words(run: Run) -> str:
     """What a run that could not heal all said, without its address."""
     text = " ".join(run.failures.split())
     return f"told: {text[:160]}"
-
-
-def _make_ill(scene: Scene, name: str, what: str) -> None:
-    node = scene.lab.node(name)
-    if what == OFF:
-        node.kill()
-    elif what == STOPPED:
-        node.run("systemctl stop docker.socket docker")
-    elif what == STUCK:
-        node.run("kill -STOP $(pidof dockerd)")
-    elif what == EMPTIED:
-        node.run(f"systemctl stop docker.socket docker; rm -rf {restored.STATE}; systemctl start docker")
-    elif what == LOOPING:
-        node.run(f"mkdir -p $(dirname {DROP_IN}); printf '[Service]\\nRestart=always\\nExecStartPost=/bin/sh -c "
-                 f"\"(sleep 1; kill -9 $MAINPID) &\"\\n' > {DROP_IN}; systemctl daemon-reload")  # fmt: skip
-        node.run("systemctl restart docker", check=False)
-    elif what == BROKEN:
-        node.run("echo '{broken' > /etc/docker/daemon.json; systemctl restart docker", check=False)
-    else:
-        _expire(scene, name)
-
-
-def _end(scene: Scene, what: str) -> None:
-    """The illness ends, as far as it is none that `heal` has healed."""
-    for name in scene.ill:
-        node = scene.lab.node(name)
-        if what == OFF:
-            node.start()
-        elif what == LOOPING:
-            node.run(f"rm {DROP_IN}; systemctl daemon-reload; systemctl reset-failed docker.socket docker; "
-                     "systemctl start docker", check=False)  # fmt: skip
-        elif what == BROKEN:
-            node.run("rm /etc/docker/daemon.json; systemctl reset-failed docker.socket docker; systemctl start docker")
-
-
-def _own_root(scene: Scene) -> None:
-    """A root certificate of which the key is known here, so that a certificate can be made that has ended."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "swarm-ca")])
-    now = datetime.now(UTC)
-    root = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=3650))
-            .add_extension(x509.BasicConstraints(True, None), critical=True)
-            .add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False), critical=True)
-            .sign(key, hashes.SHA256()))  # fmt: skip
-    folder = scene.inventory.parent
-    (folder / "root.crt").write_bytes(root.public_bytes(serialization.Encoding.PEM))
-    plain = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    (folder / "root.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, *plain))
-    node = scene.lab.node(scene.asked)
-    for part in ("crt", "key"):
-        node.run(f"umask 077; cat > /root/root.{part}", stdin=(folder / f"root.{part}").read_text())
-    node.run("docker swarm ca --rotate --quiet --detach --ca-cert /root/root.crt --ca-key /root/root.key")
-    by_manager = swarms.host(scene.lab, scene.asked)
-    swarms.eventually(lambda: not swarms.swarm(by_manager).get("RootRotationInProgress"), "the root is everywhere")
-    time.sleep(3)
-
-
-def _expire(scene: Scene, name: str) -> None:
-    """This node has the certificate that it had, and it ended yesterday."""
-    folder, node = scene.inventory.parent, scene.lab.node(name)
-    root = x509.load_pem_x509_certificate((folder / "root.crt").read_bytes())
-    key = serialization.load_pem_private_key((folder / "root.key").read_bytes(), None)
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
-    path = f"{restored.STATE}/certificates/swarm-node.crt"
-    node.run("systemctl stop docker.socket docker")
-    old = x509.load_pem_x509_certificate(node.run(f"cat {path}").stdout.encode())
-    ended = datetime.now(UTC) - timedelta(days=1)
-    made = (x509.CertificateBuilder().subject_name(old.subject).issuer_name(root.subject)
-            .public_key(old.public_key()).serial_number(x509.random_serial_number())
-            .not_valid_before(ended - timedelta(days=90)).not_valid_after(ended))  # fmt: skip
-    for extension in old.extensions:
-        if not isinstance(extension.value, x509.AuthorityKeyIdentifier):
-            made = made.add_extension(extension.value, extension.critical)
-    text = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
-    node.run(f"cat > {path}; systemctl start docker", stdin=text, check=False)
-    assert subprocess.run(["openssl", "x509", "-noout", "-checkend", "0"], input=text, text=True, check=False,
-                          capture_output=True).returncode == 1  # fmt: skip

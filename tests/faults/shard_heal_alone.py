@@ -18,24 +18,33 @@ illness until after the last run, and that changed nothing.
 
 from __future__ import annotations
 
-import datetime
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
+from tests.faults.illness import (
+    BACK,
+    BREAK,
+    CONFIG,
+    DAMAGED,
+    DISK,
+    EMPTIED,
+    EXPIRED,
+    FLAG,
+    FROZEN,
+    MEND,
+    OFF,
+    STOPPED,
+    Authority,
+    reset,
+)
 from tests.faults.shard_recover import told_briefly
 from tests.lab.lab import Lab
-from tests.lab.node import RUNNING
 from tests.testinfra import objects, restored, swarms
 from tests.testinfra.inventories import Inventories
 from tests.testinfra.playbooks import Operator, Run
@@ -46,21 +55,8 @@ COLUMNS = ("ill", "what heal saw", "came of it", "healed after", "failed request
 MANAGERS, WORKERS = ["m1", "m2", "m3"], ["w1", "w2"]
 LIMIT = 400
 """Seconds after which a run counts as hung."""
-DROP_IN = "/etc/systemd/system/docker.service.d/90-broken.conf"
-FULL = "/var/lib/docker/full"
 
 WORKER, MANAGER, LEADER = "a worker", "a manager", "the leader"
-
-STOPPED = "Docker stopped"
-CONFIG = "Docker crashing by its daemon.json"
-FLAG = "Docker crashing by a flag of its unit"
-OFF = "host off"
-BACK = "host off and on again"
-EMPTIED = "state directory emptied"
-DAMAGED = "log damaged"
-EXPIRED = "certificate expired"
-DISK = "disk full"
-FROZEN = "Docker frozen"
 
 CASES = (
     # suite, what is wrong, with whom, autolock
@@ -93,6 +89,9 @@ CASES = (
 )
 NEEDS_HANDS = (CONFIG, FLAG, OFF, DISK)
 """What no playbook mends."""
+SAYS = {CONFIG: "unable to configure the Docker daemon with file /etc/docker/daemon.json", FLAG: "no-such-flag",
+        DISK: "its disk is full"}  # fmt: skip
+"""What heal has to say of what it cannot mend."""
 NEW_NODE = (EMPTIED, DAMAGED, EXPIRED, DISK)
 """What makes the host a new node."""
 
@@ -244,7 +243,7 @@ def _run(scene: Scene, what: str, who: str) -> list[str]:
     victim = {WORKER: "w1", LEADER: leader, MANAGER: next(name for name in MANAGERS if name != leader)}[who]
     asked = next(name for name in MANAGERS if name != victim)
     if what == EXPIRED:
-        authority = Authority(scene)
+        authority = Authority(lab, "m1", (*MANAGERS, *WORKERS))
     was = scene.nodes(asked)
     asks = [name for name in WORKERS if name != victim]
     with lab.probe(asks, period=0.1, timeout=5) as probe:
@@ -299,175 +298,3 @@ def _kept(scene: Scene) -> list[dict[str, Any]]:
     paths = list((scene.controller / "reports").glob("heal-*.json"))
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in paths)
     return [json.loads(path.read_text()) for path in paths]
-
-
-# -- how a node falls ill, and how somebody mends it by hand -----------------------------------------------------------
-
-
-def reset(lab: Lab) -> None:
-    """Everything back to an engine without a swarm, disks that were filled included."""
-    for node in lab.nodes:
-        if node.state() == RUNNING:
-            node.run("systemctl kill --signal=CONT docker; "
-                     "if findmnt --noheadings --types tmpfs /var/lib/docker; then "
-                     "systemctl stop docker.socket docker containerd; umount -l /var/lib/docker; fi", check=False)
-    lab.reset()
-
-
-def _stop(lab: Lab, name: str) -> None:
-    restored.stop(lab, [name])
-
-
-def _break_config(lab: Lab, name: str) -> None:
-    lab.node(name).run("mkdir -p /etc/docker; echo '{broken' > /etc/docker/daemon.json; systemctl restart docker",
-                       check=False)
-
-
-def _mend_config(lab: Lab, name: str) -> None:
-    lab.node(name).run("rm /etc/docker/daemon.json")
-
-
-def _break_flag(lab: Lab, name: str) -> None:
-    """A unit that starts again and again, without an end."""
-    text = ("[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd --no-such-flag\n"
-            "Restart=always\nRestartSec=1\n")
-    lab.node(name).run(f"mkdir -p $(dirname {DROP_IN}); cat > {DROP_IN}; systemctl daemon-reload; "
-                       "systemctl restart docker", stdin=text, check=False)
-
-
-def _mend_flag(lab: Lab, name: str) -> None:
-    lab.node(name).run(f"rm {DROP_IN}; systemctl daemon-reload")
-
-
-def _power_off(lab: Lab, name: str) -> None:
-    lab.node(name).kill()
-
-
-def _power_on(lab: Lab, name: str) -> None:
-    lab.node(name).start()
-
-
-def _off_and_on(lab: Lab, name: str) -> None:
-    """The host boots, and its Docker does not come up by itself: it is locked, or was never enabled."""
-    lab.node(name).run("systemctl disable --quiet docker.socket docker")
-    lab.node(name).kill()
-    time.sleep(20)
-    lab.node(name).start()
-
-
-def _empty(lab: Lab, name: str) -> None:
-    lab.node(name).run(f"systemctl stop docker.socket docker; rm -rf {restored.STATE}/*; systemctl start docker")
-
-
-def _damage(lab: Lab, name: str) -> None:
-    """Flip bits of a record in the middle of its log, and start it again."""
-    script = r"""
-import glob
-path = sorted(glob.glob("/var/lib/docker/swarm/raft/wal-v3-encrypted/*-*.wal"))[-1]
-with open(path, "r+b") as stream:
-    data = stream.read()
-    used = len(data.rstrip(b"\0"))
-    stream.seek(used // 2)
-    stream.write(bytes(byte ^ 0xFF for byte in data[used // 2 : used // 2 + 4]))
-"""
-    restored.stop(lab, [name])
-    lab.node(name).run(["python3", "-c", script])
-    lab.node(name).run("systemctl start docker", check=False, timeout=90)
-
-
-def _freeze(lab: Lab, name: str) -> None:
-    lab.node(name).run("systemctl kill --signal=STOP docker")
-
-
-def _fill(lab: Lab, name: str) -> None:
-    """Docker's directory is on a small disk, and that is full. A manager works like that until its log needs a new
-    segment; so 70 MB are written, and what was written is removed again.
-    """
-    node, other = lab.node(name), lab.node(next(one for one in MANAGERS if one != name))
-    node.run(
-        "systemctl stop docker.socket docker containerd; mkdir -p /run/disk; "
-        "mount -t tmpfs -o size=300m,mode=710 tmpfs /run/disk; cp -a --sparse=never /var/lib/docker/. /run/disk/; "
-        "rm -f /run/disk/swarm/raft/wal-v3-encrypted/*.tmp; "
-        "mount --move /run/disk /var/lib/docker || { mount --bind /run/disk /var/lib/docker; umount -l /run/disk; }; "
-        f"dd if=/dev/zero of={FULL} bs=64k 2>/dev/null; systemctl start containerd; systemctl start docker",
-        check=False, timeout=120)
-    free = node.run("df --output=avail /var/lib/docker | tail -1").stdout.strip()
-    assert free == "0", f"{free} kB are free"
-    if node.run("docker info --format '{{.Swarm.LocalNodeState}}'").stdout.strip() == "locked":
-        node.run("docker swarm unlock", stdin=other.run("docker swarm unlock-key --quiet").stdout)
-    by_other = swarms.host(lab, other.name)
-    swarms.eventually(lambda: swarms.by_hostname(by_other)[name].reachability == "reachable",
-                      f"{name} works without any room", seconds=40)
-    other.run("head -c 700000 /dev/urandom | base64 > /run/large; "
-              "for one in $(seq 75); do docker config create large-$one /run/large; done; rm /run/large; "
-              "docker config ls --quiet --filter name=large- | xargs docker config rm", timeout=300)
-
-
-def _make_room(lab: Lab, name: str) -> None:
-    lab.node(name).run(f"rm {FULL}")
-
-
-BREAK: dict[str, Callable[[Lab, str], None]] = {
-    STOPPED: _stop, CONFIG: _break_config, FLAG: _break_flag, OFF: _power_off, BACK: _off_and_on, EMPTIED: _empty,
-    DAMAGED: _damage, FROZEN: _freeze, DISK: _fill,
-}  # fmt: skip
-MEND: dict[str, Callable[[Lab, str], None]] = {
-    CONFIG: _mend_config, FLAG: _mend_flag, OFF: _power_on, DISK: _make_room,
-}  # fmt: skip
-SAYS = {CONFIG: "unable to configure the Docker daemon with file /etc/docker/daemon.json", FLAG: "no-such-flag",
-        DISK: "its disk is full"}  # fmt: skip
-"""What heal has to say of what it cannot mend."""
-
-
-class Authority:
-    """A certificate authority of the test's own, which the swarm takes, so that certificates can be made that ended."""
-
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "swarm-ca")])
-        now = datetime.datetime.now(datetime.UTC)
-        self._root = (
-            x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(self._key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=30))
-            .not_valid_after(now + datetime.timedelta(days=3000))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
-            .add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False), critical=True)
-            .sign(self._key, hashes.SHA256())
-        )
-        node = scene.lab.node("m1")
-        secret = self._key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        public = self._root.public_bytes(serialization.Encoding.PEM)
-        node.run("umask 077; cat > /run/ca.key", stdin=secret.decode())
-        node.run("cat > /run/ca.crt", stdin=public.decode())
-        node.run("docker swarm ca --rotate --quiet --ca-cert /run/ca.crt --ca-key /run/ca.key; rm /run/ca.key",
-                 timeout=90)
-
-        def rotated() -> bool:
-            return all(public.decode().strip() in scene.lab.node(name).run(
-                f"cat {restored.STATE}/certificates/swarm-root-ca.crt").stdout for name in (*MANAGERS, *WORKERS))
-
-        swarms.eventually(rotated, "the new authority is everybody's", seconds=60)
-
-    def expire(self, name: str, node_id: str) -> None:
-        """The certificate of this node, as it was, but ended an hour ago; its Docker is started with it."""
-        node, path = self._scene.lab.node(name), f"{restored.STATE}/certificates/swarm-node.crt"
-        old = x509.load_pem_x509_certificates(node.run(f"cat {path}").stdout.encode())[0]
-        assert node_id in old.subject.rfc4514_string()
-        now = datetime.datetime.now(datetime.UTC)
-        builder = (
-            x509.CertificateBuilder().subject_name(old.subject).issuer_name(self._root.subject)
-            .public_key(old.public_key()).serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=20)).not_valid_after(now - datetime.timedelta(hours=1))
-        )
-        for one in old.extensions:
-            if one.oid != x509.OID_AUTHORITY_KEY_IDENTIFIER:
-                builder = builder.add_extension(one.value, critical=one.critical)
-        builder = builder.add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
-        ended = builder.sign(self._key, hashes.SHA256())
-        restored.stop(self._scene.lab, [name])
-        node.run(f"cat > {path}", stdin=ended.public_bytes(serialization.Encoding.PEM).decode())
-        node.run("systemctl start docker", check=False, timeout=90)
