@@ -61,14 +61,23 @@ RESTARTING = (
     ("engine : Wait until its tasks run again", 0.5), ("Give the lease back", 0.1),
     ("Ask every host whether a restart is pending", 0.1), ("Decide on the order", 0.1),
     ("engine : Take the lease", 0.3), ("engine : See which tasks run", 0.1), ("Say what is true now", 0.1),
+    ("Refuse what cannot work", 0.1), ("Name the workers to restart", 0.1), ("Name the managers to restart", 0.1),
+    ("Ask the managers", 0.1),
 )  # fmt: skip
 """Those of a restart of workers after the recovery, where the operator has said so; the playbook's own have no role."""
+
+BRINGING = (
+    ("recover : Start Docker, unlock the manager", 0.3), ("recover : Start Docker, unlock the manager", 3.0),
+    ("recover : Observe until there is a leader", 0.5),
+)  # fmt: skip
+"""Those that bring back what stands still: here one survivor's Docker, which is not enough for a quorum."""
+KINDS = {"": TASKS, "restarting workers, ": RESTARTING, "a survivor's Docker stopped, ": BRINGING}
+CASES = [(kind, task, delay) for kind, tasks in KINDS.items() for task, delay in tasks]
 
 
 def points() -> list[str]:
     """Every break."""
-    return [*(f"trixie: killed at {task} + {delay} s" for task, delay in TASKS),
-            *(f"trixie: restarting workers, killed at {task} + {delay} s" for task, delay in RESTARTING)]
+    return [f"trixie: {kind}killed at {task} + {delay} s" for kind, task, delay in CASES]
 
 
 @contextmanager
@@ -89,14 +98,14 @@ def run(shared: Shared, point: str) -> list[str]:
     with shard_recover.told_briefly():
         scene = Scene.of(shared.operator, shared.lab("trixie"), folder, 5, 3, locked=True)
         try:
-            task, delay = (*TASKS, *RESTARTING)[number]
-            return _run(scene, task, delay, restart=number >= len(TASKS))
+            return _run(scene, *CASES[number])
         finally:
             scene.end()
 
 
-def _run(scene: Scene, task: str, delay: float, *, restart: bool) -> list[str]:
+def _run(scene: Scene, kind: str, task: str, delay: float) -> list[str]:
     """One point, once its swarm is there."""
+    restart = KINDS[kind] is RESTARTING
     scene.write_last()
     words: dict[str, Any] = {"swarm_recover_confirm": scene.swarm["ID"], "swarm_recover_lost": scene.lost}
     if restart:
@@ -104,6 +113,8 @@ def _run(scene: Scene, task: str, delay: float, *, restart: bool) -> list[str]:
     headline = f"TASK [{'quorum.swarm.' * (' : ' in task)}{task}]"
     with scene.lab.probe(WORKERS, period=0.1) as probe:
         shard_recover.lose(scene, KILLED)
+        if KINDS[kind] is BRINGING:
+            restored.stop(scene.lab, scene.left[:1])
         running = scene.operator.start("recover", scene.inventory, **words)
         running.wait_for(lambda output: headline in output or "PLAY RECAP" in output, seconds=LIMIT)
         time.sleep(delay)
