@@ -72,12 +72,15 @@ BRINGING = (
 )  # fmt: skip
 """Those that bring back what stands still: here one survivor's Docker, which is not enough for a quorum."""
 KINDS = {"": TASKS, "restarting workers, ": RESTARTING, "a survivor's Docker stopped, ": BRINGING}
-CASES = [(kind, task, delay) for kind, tasks in KINDS.items() for task, delay in tasks]
+CENTRAL = ((FORCE, 0.8), ("recover : Keep the unlock key", 0.1), (FOLLOW, 2.0), (FENCE, 1.5))
+"""Those at which it is broken off on the other engines, too. 20.10 is forced within a second."""
+CASES = [*(("trixie", kind, task, delay) for kind, tasks in KINDS.items() for task, delay in tasks),
+         *((suite, "", task, delay) for suite in ("bookworm", "forky") for task, delay in CENTRAL)]
 
 
 def points() -> list[str]:
     """Every break."""
-    return [f"trixie: {kind}killed at {task} + {delay} s" for kind, task, delay in CASES]
+    return [f"{suite}: {kind}killed at {task} + {delay} s" for suite, kind, task, delay in CASES]
 
 
 @contextmanager
@@ -96,9 +99,10 @@ def run(shared: Shared, point: str) -> list[str]:
     number = points().index(point)
     folder = shared.folder / f"kill-{number}-{time.monotonic_ns()}"
     with shard_recover.told_briefly():
-        scene = Scene.of(shared.operator, shared.lab("trixie"), folder, 5, 3, locked=True)
+        suite, kind, task, delay = CASES[number]
+        scene = Scene.of(shared.operator, shared.lab(suite), folder, 5, 3, locked=True)
         try:
-            return _run(scene, *CASES[number])
+            return _run(scene, kind, task, delay)
         finally:
             scene.end()
 

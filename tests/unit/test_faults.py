@@ -32,7 +32,7 @@ def _named(item: dict[str, Any]) -> list[str]:
 
 
 def test_a_recovery_is_killed_at_each_task_of_its_role() -> None:
-    killed = {task.removeprefix("recover : ") for _kind, task, _delay in shard_recover_kills.CASES
+    killed = {task.removeprefix("recover : ") for _suite, _kind, task, _delay in shard_recover_kills.CASES
               if task.startswith("recover : ")}  # fmt: skip
     there = {name for path in ROOT.glob("roles/recover/tasks/*.yml") for name in names(path)}
     assert killed == there - set(ELSEWHERE)
@@ -40,11 +40,11 @@ def test_a_recovery_is_killed_at_each_task_of_its_role() -> None:
 
 
 def test_it_is_killed_at_each_task_of_the_playbook_that_restarts_workers() -> None:
-    killed = {task for _kind, task, _delay in shard_recover_kills.CASES if " : " not in task}
+    killed = {task for _suite, _kind, task, _delay in shard_recover_kills.CASES if " : " not in task}
     imports = {"Restart this worker", "Restart this manager"}
     assert killed == set(names(ROOT / "playbooks" / "restart.yml")) - imports
 
 
 def test_what_it_is_killed_at_of_other_roles_is_there() -> None:
     there = {f"{path.parts[-3]} : {name}" for path in ROOT.glob("roles/*/tasks/*.yml") for name in names(path)}
-    assert {task for _kind, task, _delay in shard_recover_kills.CASES if " : " in task} <= there
+    assert {task for _suite, _kind, task, _delay in shard_recover_kills.CASES if " : " in task} <= there
