@@ -364,7 +364,7 @@ class ActionModule(ActionBase):
 
     def _keep(self, now, nodes):
         """Keep the report in the controller's folder; the same file for the whole run. A run that had nothing to
-        recover keeps none, but completes that of one that was broken off.
+        recover keeps none, but where it looked at the data path, that of the recovery says what it found.
         """
         what, host = self._what()
         facts, wanted = self._facts(), self._wanted()
@@ -380,7 +380,7 @@ class ActionModule(ActionBase):
             return lines, ""
         if what not in ACTS:
             kept = controller_dir.newest_recovery(wanted.controller_dir, judged["swarm_id"])
-            if kept is None or kept[1].get("data_path") is not None or data["data_path"] is None:
+            if kept is None or data["data_path"] is None:
                 return lines, ""
             done = {name: data[name] for name in ("data_path", "to_do")}
             if data["backup"]:

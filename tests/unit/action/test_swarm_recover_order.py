@@ -179,7 +179,7 @@ def test_a_run_that_was_broken_off_before_it_removed_the_entries_goes_on(control
     assert (members["remover"], members["fence"], members["given_up"]) == (["m3"], ["m3"], ["m1", "m2"])
 
 
-def test_a_look_at_the_data_path_that_was_broken_off_is_made_up_for_once(
+def test_a_look_at_the_data_path_that_was_broken_off_is_made_up_for_and_another_is_only_made_on_demand(
     controller: Controller, tmp_path: Path
 ) -> None:
     entry = {"what": "recover", "swarm_id": "swarm1", "node_id": "node-m3", "step": "finished"}
@@ -191,17 +191,19 @@ def test_a_look_at_the_data_path_that_was_broken_off_is_made_up_for_once(
     kept.parent.mkdir()
     kept.write_text(json.dumps({"swarm_id": "swarm1", "given_up": [], "survivors": ["m3"], "voters": [], "to_do": [],
                                 "backup": "/archive", "data_path": None}))  # fmt: skip
-    for told in ({"hosts": ["m3", "w1"], "report": str(kept)}, {"hosts": [], "report": ""}):
-        controller("preflight")
+    looks: list[tuple[bool, list[str], str]] = [
+        (False, ["m3", "w1"], str(kept)), (False, [], ""), (True, ["m3", "w1"], str(kept))]  # fmt: skip
+    for restart_workers, hosts, report in looks:
+        controller("preflight", restart_workers=restart_workers)
         for stage in ("judge", "wait", "judge", "members", "followed"):
             controller(stage)
         assert controller.hostvars["localhost"]["__swarm_recover_members"]["what"] == "rest"
-        assert controller("provisioned")["hosts"] == told["hosts"]
-        if told["hosts"]:
+        assert controller("provisioned")["hosts"] == hosts
+        if hosts:
             controller.put("m3", "path", {"address": "m3", "listens": True, "networks": {"ingress": ["m3", "w1"]}})
             controller.put("w1", "path", {"address": "w1", "listens": True, "networks": {"ingress": ["m3", "w1"]}})
             assert controller("paths")["left"] == []
-        assert controller("report")["report"] == told["report"]
+        assert controller("report")["report"] == report
         kept_now = json.loads(kept.read_text())
         assert (kept_now["data_path"], kept_now["backup"]) == ([], "/archive")
         for name in ("paths", "judged", "waited"):
