@@ -144,4 +144,4 @@ def _run(scene: Scene, kind: str, task: str, delay: float) -> list[str]:
     assert third.ok, third.report
     assert not third.changed, third.report
     return [killed, ", ".join(clear) or "no", f"{again.seconds:.0f} s, {sum(again.changed.values())} changed",
-            f"{len(probe.failures)} outages by the restart" if restart else f"0 of {probe.requests}"]
+            f"{len(probe.failures)}, by the restart" if restart else f"0 of {probe.requests}"]
