@@ -137,10 +137,11 @@ def count_junit(tally: Tally, name: str, reports: list[Path]) -> int:
 
 
 def reason_of(failure: ET.Element) -> list[str]:
-    """What a reader needs of a failure: how its message begins, and what Ansible called fatal in it."""
-    lines = [line for line in (failure.get("message") or failure.text or "").splitlines() if line.strip()]
-    fatal = [line for line in lines[1:] if line.startswith(("fatal: ", "failed: ", "[ERROR]: "))]
-    return [line[:REASON_COLUMNS] for line in [*lines[:REASON_LINES], *fatal[:REASON_LINES]]]
+    """What a reader needs of a failure: how its message begins and ends, and what Ansible called fatal in it."""
+    text = failure.get("message") or failure.text or ""
+    lines = [line for line in map(str.strip, text.splitlines()) if line]
+    fatal = [line for line in lines[1:-1] if line.startswith(("fatal: ", "failed: ", "[ERROR]: "))]
+    return [line[:REASON_COLUMNS] for line in [*lines[:1], *fatal[:REASON_LINES], *lines[1:][-1:]]]
 
 
 def lint(tally: Tally) -> None:
