@@ -138,8 +138,9 @@ def count_junit(tally: Tally, name: str, reports: list[Path]) -> int:
 
 def reason_of(failure: ET.Element) -> list[str]:
     """What a reader needs of a failure: how its message begins and ends, and what Ansible called fatal in it."""
-    text = failure.get("message") or failure.text or ""
-    lines = [line for line in map(str.strip, text.splitlines()) if line]
+    # pytest's own message leaves out all but its beginning; in the text its lines are marked.
+    marked = [line[1:] for line in (failure.text or "").splitlines() if line.startswith("E ")]
+    lines = [line for line in map(str.strip, marked or (failure.get("message") or "").splitlines()) if line]
     fatal = [line for line in lines[1:-1] if line.startswith(("fatal: ", "failed: ", "[ERROR]: "))]
     return [line[:REASON_COLUMNS] for line in [*lines[:1], *fatal[:REASON_LINES], *lines[1:][-1:]]]
 
