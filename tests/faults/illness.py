@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the quorum.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a node of a lab falls ill, and how somebody mends it by hand: what the shards of `heal` share."""
+"""How a node of a lab falls ill, and how somebody mends it by hand: what the shards of `heal` and `recover` share."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ def _empty(lab: Lab, name: str) -> None:
     lab.node(name).run(f"systemctl stop docker.socket docker; rm -rf {restored.STATE}/*; systemctl start docker")
 
 
-def _damage(lab: Lab, name: str) -> None:
-    """Flip bits of a record in the middle of its log, and start it again."""
+def damage_log(lab: Lab, name: str) -> None:
+    """Flip bits of a record in the middle of a manager's log. Docker stands still there afterwards."""
     script = r"""
 import glob
 path = sorted(glob.glob("/var/lib/docker/swarm/raft/wal-v3-encrypted/*-*.wal"))[-1]
@@ -109,6 +109,10 @@ with open(path, "r+b") as stream:
 """
     restored.stop(lab, [name])
     lab.node(name).run(["python3", "-c", script])
+
+
+def _damage(lab: Lab, name: str) -> None:
+    damage_log(lab, name)
     lab.node(name).run("systemctl start docker", check=False, timeout=90)
 
 

@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.faults.illness import damage_log
 from tests.lab.lab import Lab
 from tests.testinfra import objects, restored, swarms
 from tests.testinfra.inventories import Inventories
@@ -294,7 +295,7 @@ def _run(scene: Scene, how: str, then: str) -> list[str]:
         if then in (BEHIND, DAMAGED):
             lab.heal()
         if then == DAMAGED:
-            damage(scene, next(name for name in scene.left if name != behind))
+            damage_log(lab, next(name for name in scene.left if name != behind))
         if then == UNSEEN:
             return _unseen(scene, probe)
         if how == STOPPED:
@@ -512,21 +513,6 @@ def unlock(scene: Scene, names: Iterable[str]) -> None:
                 node.run("timeout 25 docker swarm unlock", check=False, stdin=key + "\n", timeout=60)
 
     each(names, one)
-
-
-def damage(scene: Scene, name: str) -> None:
-    """Flip a bit of a record in the middle of a survivor's log, while Docker stands still there."""
-    script = r"""
-import glob
-path = sorted(glob.glob("/var/lib/docker/swarm/raft/wal-v3-encrypted/*-*.wal"))[-1]
-with open(path, "r+b") as stream:
-    data = stream.read()
-    used = len(data.rstrip(b"\0"))
-    stream.seek(used // 2)
-    stream.write(bytes(byte ^ 0xFF for byte in data[used // 2 : used // 2 + 4]))
-"""
-    restored.stop(scene.lab, [name])
-    scene.lab.node(name).run(["python3", "-c", script])
 
 
 def out_of_reach(lab: Lab, names: Iterable[str]) -> None:
