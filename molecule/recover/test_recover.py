@@ -162,6 +162,8 @@ def test_a_spare_stands_in(lab: Lab, operator: Operator, scene: Scene, with_spar
     for name in (*scene.left, *WORKERS):
         assert finds(lab, name, (*MANAGERS, *WORKERS)) == {*scene.left, *WORKERS}, name
     assert run.planned("promote") == ["w1"]
+    (report,) = (scene.controller / "reports").glob("recover-*.json")
+    assert json.loads(report.read_text())["data_path"] == [], "the report of the recovery tells what is true by now"
     assert "The swarm has 3 of 5 managers" in run.output
     found = by_hostname(host(lab, scene.left[0]))
     assert sorted(name for name, node in found.items() if node.reachability == "reachable") == [*scene.left, "w1"]

@@ -363,9 +363,7 @@ class ActionModule(ActionBase):
         return {"report": path}
 
     def _keep(self, now, nodes):
-        """Keep the report in the controller's folder; the same file for the whole run. A run that had nothing to
-        recover keeps none, but where it looked at the data path, that of the recovery says what it found.
-        """
+        """The report; and where it is kept, in the controller's folder: one file for the whole run."""
         what, host = self._what()
         facts, wanted = self._facts(), self._wanted()
         found, judged = self._loss(facts), self._told(JUDGED)
@@ -379,17 +377,22 @@ class ActionModule(ActionBase):
         if not wanted.controller_dir or self._task.check_mode:
             return lines, ""
         if what not in ACTS:
-            kept = controller_dir.newest_recovery(wanted.controller_dir, judged["swarm_id"])
-            if kept is None or data["data_path"] is None:
-                return lines, ""
-            done = {name: data[name] for name in ("data_path", "to_do")}
-            if data["backup"]:
-                done["backup"] = data["backup"]
-            return lines, controller_dir.keep_report(wanted.controller_dir, kept[0],
-                                                     json.dumps({**kept[1], **done}, indent=1) + "\n")
+            return lines, self._complete(data)
         begun = datetime.fromtimestamp(float(self._told(START)["at"]), timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         name = f"recover-{found.swarm_id}-{begun}.json"
         return lines, controller_dir.keep_report(wanted.controller_dir, name, json.dumps(data, indent=1) + "\n")
+
+    def _complete(self, data):
+        """A run that had nothing to recover has no report of its own. Where it looked at the data path, that of the
+        recovery says from now on what it found. Returns where that is kept; empty: there is none, or nothing to add.
+        """
+        folder = self._wanted().controller_dir
+        kept = controller_dir.newest_recovery(folder, self._told(JUDGED)["swarm_id"])
+        if kept is None or data["data_path"] is None:
+            return ""
+        name, before = kept
+        found = {"data_path": data["data_path"], "to_do": data["to_do"], "backup": data["backup"] or before.get("backup", "")}
+        return controller_dir.keep_report(folder, name, json.dumps({**before, **found}, indent=1) + "\n")
 
     def _phases(self):
         """Seconds from one stage to the next."""
