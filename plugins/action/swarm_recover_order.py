@@ -391,7 +391,8 @@ class ActionModule(ActionBase):
         if kept is None or data["data_path"] is None:
             return ""
         name, before = kept
-        found = {"data_path": data["data_path"], "to_do": data["to_do"], "backup": data["backup"] or before.get("backup", "")}
+        found = {"data_path": data["data_path"], "to_do": data["to_do"],
+                 "backup": data["backup"] or before.get("backup", "")}
         return controller_dir.keep_report(folder, name, json.dumps({**before, **found}, indent=1) + "\n")
 
     def _phases(self):
