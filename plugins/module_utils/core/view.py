@@ -278,6 +278,13 @@ class LocalState:
     """The rejoin that was broken off on this host (``rejoining.Entry``); empty: there is none."""
     room: int | None = None
     """Bytes that are free for the engine's own state; None: that is not known."""
+    unread: str = ""
+    """Why the state on this host's disk could not be read (permission, an unknown place, ...), one clause; empty: it was
+    read. Fields above that are empty say nothing while this is set: unreadable is not absent."""
+    not_before: str = ""
+    """From when on the node's certificate is valid, ISO 8601 UTC; empty: there is none, or it could not be read."""
+    not_after: str = ""
+    """When the node's certificate ends, ISO 8601 UTC; empty: there is none, or it could not be read."""
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> LocalState:
@@ -299,6 +306,9 @@ class HostFacts:
     answered: bool = True
     """Whether the host could be reached at all. Everything below is empty where not."""
     why_not: str = ""
+    reached: bool = False
+    """Where it did not answer: whether the connection reached it all the same (a full or read-only disk, no Python, ...).
+    Such a host is alive: it is never among the lost."""
     engine: Engine = field(default_factory=Engine)
     membership: Membership = field(default_factory=Membership)
     addresses: tuple[Address, ...] = ()
