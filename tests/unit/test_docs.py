@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.quorum.swarm.plugins.module_utils.core import verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections")}
@@ -96,3 +97,10 @@ def test_changelog_and_galaxy_name_the_same_version() -> None:
 @pytest.mark.parametrize("name", PLAYBOOKS)
 def test_playbook_stands_in_the_readme(name: str) -> None:
     assert f"quorum.swarm.{name}" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", verdict.VERDICTS)
+def test_runbook_has_a_row_for_every_verdict(name: str) -> None:
+    """On the night somebody looks for the word that `health` printed."""
+    rows = (ROOT / "docs" / "runbook.md").read_text().splitlines()
+    assert any(row.startswith((f"| `{name}` |", f"| `{name}`: ")) for row in rows), f"docs/runbook.md has no row {name}"
