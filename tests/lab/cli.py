@@ -12,8 +12,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from . import image, machine
+from . import image, machine, odd, plan
 from .console import LabError, in_parallel, say
 from .lab import Lab, down_all
 from .node import RUNNING, Node
@@ -63,6 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--spares", type=int, default=0, help="hosts in no group of the swarm")
     sub.add_argument("--suite", default="trixie", choices=image.SUITES, help="of nodes that are made now")
     sub.add_argument("--bare", action="store_true", help="nodes made now have no engine, but can install one offline")
+
+    sub.add_argument(
+        "--odd",
+        nargs="*",
+        metavar="[NODE=]NAME[,NAME]",
+        help="what is odd about all nodes, or about one; none: nothing any longer. One of " + ", ".join(odd.ODDITIES),
+    )
+    sub.add_argument("--engine", type=Path, metavar="DIR", help="nodes made now run the dockerd of a folder")
 
     verb("show", _show, "show all nodes, and what their engines say")
     verb("inventory", _inventory, "print the path of the Ansible inventory")
@@ -128,7 +137,21 @@ def _up(options: argparse.Namespace) -> None:
         spares=options.spares,
         suite=options.suite,
         bare=options.bare,
+        odd=None if options.odd is None else _oddities(options),
+        engine=options.engine,
     )
+
+
+def _oddities(options: argparse.Namespace) -> dict[str, tuple[str, ...]]:
+    """What the command line says is odd, by node. Raises LabError."""
+    lab = Lab(options.name)
+    counts = options.managers, options.workers, options.spares
+    try:
+        planned = [node.name for node in plan.nodes(plan.POOL, *counts)]
+        there = [node.name for node in lab.nodes] if lab.exists() else []
+        return odd.parse(options.odd, list(dict.fromkeys([*planned, *there])))
+    except ValueError as error:
+        raise LabError(f"--odd: {error}.") from error
 
 
 def _inventory(options: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ SUITES = ("bookworm", "trixie", "forky")
 FILES = Path(__file__).parent / "files"
 _REPOSITORY = "quorum-swarm-lab"
 _MIRROR = "http://deb.debian.org/debian"
+_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _BASE = [
     *("systemd", "systemd-sysv", "dbus", "iptables", "iproute2", "procps", "iputils-ping", "openssh-server"),
     *("python3", "python3-apt", "ca-certificates", "busybox-static"),
@@ -92,6 +93,32 @@ def _build(suite: str, tar: Path, *, bare: bool) -> None:
         raise LabError(
             f"The image {suite} could not be built: {reasons[0] if reasons else 'no reason given'} (see {log})."
         )
+
+
+def package(suite: str, name: str) -> Path:
+    """The .deb file of a package that the image of a suite lacks; from the mirror, once. Raises LabError."""
+    home = folder() / "packages" / suite
+    with lock():
+        (home / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+        found = sorted(home.glob(f"{name}_*.deb"))
+        if found:
+            return found[0]
+        say(f"package {name} of {suite}: fetching")
+        (home / "sources.list").write_text(f"deb [signed-by={_KEYRING}] {_MIRROR} {suite} main\n")
+        settings = {
+            "Dir::State::Lists": home / "lists",
+            "Dir::Cache": home / "cache",
+            "Dir::Etc::SourceList": home / "sources.list",
+            "Dir::Etc::SourceParts": "/dev/null",
+            "APT::Sandbox::User": "root",
+            "Acquire::Languages": "none",
+            "Acquire::Check-Valid-Until": "false",
+        }
+        options = [word for setting, value in settings.items() for word in ("-o", f"{setting}={value}")]
+        execute(["apt-get", *options, "update"], timeout=300)
+        execute(["sh", "-c", 'cd "$0" && shift && exec "$@"', str(home), "", "apt-get", *options, "download", name],
+                timeout=300)  # fmt: skip
+        return sorted(home.glob(f"{name}_*.deb"))[0]
 
 
 def _remove_older(name: str) -> None:

@@ -12,12 +12,13 @@ import ipaddress
 import json
 import re
 import shutil
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from . import image, machine, network, plan
+from . import odd as oddities
 from .console import LabError, in_parallel, locked, say
 from .node import ABSENT, FROZEN, OFF, RUNNING, Node
 from .probe import Probe
@@ -39,7 +40,7 @@ class Lab:
     def open(cls, name: str = "lab") -> Lab:
         """The lab of this name, which is up. Raises LabError if there is none or no engine answers."""
         lab = cls(name)
-        if not lab._file.exists():
+        if not lab.exists():
             raise LabError(f"There is no lab '{name}': `python3 -m tests.lab up --name {name}` makes one.")
         machine.require()
         return lab
@@ -54,12 +55,20 @@ class Lab:
         spares: int = 0,
         suite: str = "trixie",
         bare: bool = False,
+        odd: Mapping[str, Iterable[str]] | Iterable[str] | None = None,
+        engine: Path | None = None,
     ) -> Lab:
         """Bring a lab up and return it: nodes that run are reused, stopped ones started, missing ones made.
 
-        Nodes that are there keep the suite they were made with; nodes beyond the counts stay. Raises LabError.
+        Nodes that are there keep the suite they were made with; nodes beyond the counts stay.
+
+        odd: what is odd (odd.ODDITIES): names for all nodes, or by node; None: as it was. engine: a folder with the
+        programs of an engine, for nodes that are made now. A node that is there becomes odd, or is no longer so, at its
+        next reset. Raises LabError.
         """
         lab = cls(name)
+        if engine and not (engine / "dockerd").is_file():
+            raise LabError(f"{engine} is no folder with an engine: it has no file dockerd.")
         machine.prepare()
         lab.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(lab.folder / "lock"):
@@ -70,7 +79,8 @@ class Lab:
                 planned = plan.nodes(subnet, managers, workers, spares)
             except ValueError as error:
                 raise LabError(str(error)) from error
-            lab._plan_nodes(subnet, planned, suite=suite, bare=bare)
+            lab._plan_nodes(subnet, planned, suite=suite, bare=bare, engine=engine)
+            lab._plan_oddities(odd)
             in_parallel(lab.nodes, lab._bring_up)
         say(f"{name}: up, {len(lab.nodes)} nodes; inventory: {lab.inventory}")
         return lab
@@ -84,6 +94,10 @@ class Lab:
                 network.remove(self.name)
             _remove_cgroups(self.name)
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def exists(self) -> bool:
+        """Whether there is a lab of this name, up or not."""
+        return self._file.exists()
 
     @staticmethod
     def names() -> list[str]:
@@ -118,7 +132,7 @@ class Lab:
             raise LabError(f"{self.name} has no node {name}: there are {', '.join(self._state()['nodes'])}.")
         return Node(self, name)
 
-    def record(self, name: str) -> dict[str, object]:
+    def record(self, name: str) -> dict[str, Any]:
         """What lab.json says of a node."""
         return dict(self._state()["nodes"][name])
 
@@ -189,18 +203,21 @@ class Lab:
         """What makes a node's network what the lab wants it to be. See network.node_script."""
         state = self._state()
         cut = plan.cut_peers(state["splits"], name)
-        return network.node_script(
-            state["nodes"][name]["addr"],
+        record = state["nodes"][name]
+        script = network.node_script(
+            record["addr"],
             unheard=[state["nodes"][peer]["addr"] for peer in cut],
             unplugged=name in state["unplugged"],
         )
+        return script + oddities.boot_script(record["odd"], record["home"])
 
     # All back to the start.
 
     def reset(self, names: Sequence[str] = ()) -> None:
         """Bring nodes (default: all) back to "an engine, no swarm", at their first addresses, connected and running.
 
-        A node that is off, bare, or too broken to be wiped in place is made anew. Splits end where all are reset.
+        A node that is off, bare, odd or too broken to be wiped in place is made anew. Splits end where all are reset.
+        What is odd about a node stays so.
         """
         nodes = [self.node(name) for name in names] or self.nodes
         with self._changing() as state:
@@ -215,7 +232,8 @@ class Lab:
     def _reset_node(self, node: Node) -> None:
         if node.state() == FROZEN:
             node.thaw()
-        if node.state() == RUNNING and not self.record(node.name)["bare"]:
+        record = self.record(node.name)
+        if node.state() == RUNNING and not any(record[name] for name in ("bare", "odd", "made_odd", "engine")):
             try:
                 node.apply_network()
                 node.wipe()
@@ -250,18 +268,27 @@ class Lab:
 
     def _state(self) -> dict[str, Any]:
         try:
-            return dict(json.loads(self._file.read_text()))
+            state = dict(json.loads(self._file.read_text()))
         except FileNotFoundError as error:
             raise LabError(f"The lab '{self.name}' is gone.") from error
+        # A lab may be older than oddities are.
+        none: dict[str, Any] = {"odd": [], "made_odd": [], "engine": ""}
+        return {**state, "nodes": {name: {**none, **record} for name, record in state["nodes"].items()}}
 
     def _changing(self) -> _Change:
         return _Change(self)
 
     def _plan_nodes(
-        self, subnet: ipaddress.IPv4Network, planned: list[plan.NodePlan], *, suite: str, bare: bool
+        self,
+        subnet: ipaddress.IPv4Network,
+        planned: list[plan.NodePlan],
+        *,
+        suite: str,
+        bare: bool,
+        engine: Path | None,
     ) -> None:
         """Add the nodes that the lab does not know yet, and write all files."""
-        if not self._file.exists():
+        if not self.exists():
             empty = {"name": self.name, "subnet": str(subnet), "nodes": {}, "splits": [], "unplugged": []}
             _write(self._file, json.dumps(empty))
         with self._changing() as state:
@@ -272,14 +299,35 @@ class Lab:
                         "home": node.addr,
                         "suite": suite,
                         "bare": bare,
+                        "engine": str(engine.absolute()) if engine else "",
+                        "made_odd": [],
                     }
             order = {group: at for at, group in enumerate((plan.MANAGERS, plan.WORKERS, plan.SPARES))}
             state["nodes"] = dict(
                 sorted(state["nodes"].items(), key=lambda item: (order[item[1]["group"]], int(item[0][1:])))
             )
 
+    def _plan_oddities(self, wanted: Mapping[str, Iterable[str]] | Iterable[str] | None) -> None:
+        """Note what is to be odd. Raises LabError where that is nothing that a node can be."""
+        if wanted is None:
+            return
+        with self._changing() as state:
+            every = () if isinstance(wanted, Mapping) else tuple(wanted)
+            by_node = wanted if isinstance(wanted, Mapping) else dict.fromkeys(state["nodes"], every)
+            unknown = sorted(set(by_node) - set(state["nodes"]))
+            if unknown:
+                raise LabError(f"{self.name} has no node {', '.join(unknown)}: there are {', '.join(state['nodes'])}.")
+            for name, record in state["nodes"].items():
+                try:
+                    record["odd"] = list(oddities.check(by_node.get(name, ())))
+                except ValueError as error:
+                    raise LabError(f"{name}: {error}.") from error
+
     def _bring_up(self, node: Node) -> None:
         state = node.state()
+        record = self.record(node.name)
+        if state != ABSENT and record["odd"] != record["made_odd"]:
+            say(f"{self.name}: {node.name} changes what is odd about it at its next reset")
         if state == RUNNING:
             return
         if state == FROZEN:
@@ -287,11 +335,13 @@ class Lab:
         elif state == OFF:
             node.start()
         else:
-            record = self.record(node.name)
             made_of = image.ensure(str(record["suite"]), bare=bool(record["bare"]))
             node.create(made_of, cgroup_version=machine.cgroup_version())
             node.wait_booted(healthy=True)
             node.apply_network()
+            node.make_odd(record["odd"], Path(record["engine"]) if record["engine"] else None)
+            with self._changing() as changed:
+                changed["nodes"][node.name]["made_odd"] = record["odd"]
         say(f"{self.name}: {node.name} is up at {node.addr}")
 
 

@@ -13,9 +13,11 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import network
+from . import image, network, odd
 from .console import LabError, execute, wait_until
 from .image import FILES
 from .machine import LABEL, docker, docker_exec, owner_label, private_key
@@ -90,7 +92,7 @@ class Node:
 
     # Its life.
 
-    def create(self, image: str, *, cgroup_version: str) -> None:
+    def create(self, made_of: str, *, cgroup_version: str) -> None:
         """Make and start the node's container. Does not wait for the boot."""
         docker(
             "run",
@@ -121,9 +123,31 @@ class Node:
             "--volume", "/var/lib/docker",
             "--volume", "/var/lib/containerd",
             "--stop-signal", "SIGRTMIN+3",
-            image,
+            made_of,
             "/usr/local/sbin/lab-init",
         )  # fmt: skip
+
+    def make_odd(self, names: Sequence[str], engine: Path | None) -> None:
+        """Give a new node its oddities, and the programs of a folder in place of its own. Raises LabError."""
+        for package in odd.packages(names):
+            file = image.package(str(self._record["suite"]), package)
+            docker("cp", str(file), f"{self.container}:/var/tmp/{file.name}")
+            self.run(["dpkg", "--install", f"/var/tmp/{file.name}"])
+        if engine:
+            self._take_programs(engine)
+        script = odd.made_script(names, self.addr)
+        if script:
+            self.run(["sh", "-s"], stdin=script, timeout=120)
+
+    def _take_programs(self, folder: Path) -> None:
+        """Put an engine's programs where the node has those of the same name, else into /usr/local/bin."""
+        units = "docker.socket docker.service containerd.service"
+        self.run(f"systemctl stop {units}; rm -rf /var/lib/docker/* /var/lib/containerd/*", timeout=90)
+        for file in sorted(folder.iterdir()):
+            if file.is_file():
+                found = self.run(f"command -v {file.name}", check=False).stdout.strip()
+                docker("cp", "--follow-link", str(file), f"{self.container}:{found or f'/usr/local/bin/{file.name}'}")
+        self.run(f"systemctl start {' '.join(reversed(units.split()))}", timeout=90)
 
     def wait_booted(self, *, healthy: bool, seconds: float = 90) -> None:
         """Wait until systemd has started everything and, if the node is plugged in, sshd answers. Raises LabError.

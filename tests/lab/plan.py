@@ -9,10 +9,13 @@ Pure: values in, values out. The shape of a lab is decided here and nowhere else
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from . import odd
 
 POOL = ipaddress.IPv4Network("198.18.0.0/15")  # reserved for benchmarks (RFC 2544): never routed anywhere
 ZONES = ("a", "b", "c")
@@ -30,6 +33,8 @@ class NodePlan:
     group: str
     zone: str | None
     addr: str
+    odd: tuple[str, ...] = ()
+    """What is odd about it: names of odd.ODDITIES."""
 
 
 def valid_name(name: str) -> bool:
@@ -101,6 +106,8 @@ def inventory(lab: str, planned: Iterable[NodePlan], key: Path, control: Path) -
             lines += [f"        {node.name}:", f"          ansible_host: {node.addr}"]
             if node.zone:
                 lines.append(f"          swarm_zone: {node.zone}")
+            own = odd.variables(node.odd, node.addr)
+            lines += [f"          {name}: {json.dumps(value)}" for name, value in own.items()]
     return "\n".join(lines) + "\n"
 
 
