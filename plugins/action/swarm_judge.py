@@ -29,7 +29,9 @@ class ActionModule(ActionBase):
         addrs = []
         for want in wanted.managers:
             item = facts.get(want.host)
-            addr = inventory.advertise(want, item.addresses)[0] if item is not None and item.answered else ""
+            addr = ""
+            if item is not None and item.answered:
+                addr = inventory.advertise(want, item.addresses, item.raft_address)[0]
             if addr:
                 addrs.append(addr)
         return {

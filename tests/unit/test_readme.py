@@ -196,6 +196,8 @@ HOSTS_AND_SWARM = {
     "absent_host_silent": World(("m1", "m2", "m3"), (), ("w1",), nodes=SWARM, seen=silent("w1")),
     "address_drift": World(nodes=(SWARM[0], voter("m2", manager_addr="192.0.2.99:2377"), *SWARM[2:])),
     "address_not_on_host": World(hosts={"m2": {"swarm_advertise_addr": "192.0.2.99"}}),
+    "address_pool_invalid": World(shared={"swarm_default_addr_pool": "10.55.0.0/16", "swarm_subnet_size": 30}),
+    "address_pool_overlap": World(shared={"swarm_default_addr_pool": "192.0.2.0/24"}),
     "ambiguous_address": World(hosts={"m2": {"swarm_advertise_cidr": "198.51.100.0/24"}}),
     "blocked_ports": World(seen={"w1": {"blocked": ("192.0.2.11:2377/tcp",)}}),
     "cloned_hosts": World(seen={"w1": {"engine": Engine(True, True, "26.1.5", "engine-m3")}}),

@@ -40,6 +40,20 @@ def boolean(name: str, value: Any, default: bool = False) -> bool:
     raise BadValue(f"{name} is {value!r}; it takes true or false.")
 
 
+def word(name: str, value: Any) -> str:
+    """A name that people give, such as a failure zone: a text, or a whole number taken as its text. Empty: none given.
+
+    YAML makes ``yes``, ``no`` and ``1.10`` into something else than what was written, so those are refused.
+
+    :raises BadValue: for a boolean, a fraction, a list or a mapping.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise BadValue(f"{name} is {value!r}; it takes a name. Write it in quotes.")
+    return str(value).strip()
+
+
 def integer(name: str, value: Any, minimum: int = 0) -> int:
     """A whole number of at least ``minimum``.
 

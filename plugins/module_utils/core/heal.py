@@ -344,7 +344,7 @@ def rejoin(want: WantedNode, view: View, facts: Mapping[str, HostFacts], wanted:
     """
     item, node = facts[want.host], _matched(wanted, view.nodes, facts).get(want.host)
     own, noted = own_node(item), item.state.rejoin
-    addr, _problems = inventory.advertise(want, item.addresses)
+    addr, _problems = inventory.advertise(want, item.addresses, item.raft_address)
     where = {"advertise_addr": addr, "listen_addr": want.listen_addr, "data_path_addr": want.data_path_addr}
     if noted.get("swarm_id") == view.swarm.id:
         olds = tuple(str(one) for one in noted.get("node_ids") or ())
@@ -391,7 +391,8 @@ def work(
         want = wanted.node(host)
         if want is None:
             continue
-        refusals += [one for one in inventory.advertise(want, facts[host].addresses)[1] if one.severity == "critical"]
+        problems = inventory.advertise(want, facts[host].addresses, facts[host].raft_address)[1]
+        refusals += [one for one in problems if one.severity == "critical"]
         rejoins.append(rejoin(want, view, facts, wanted))
     removals = []
     for one in rejoins:

@@ -653,7 +653,7 @@ def _addresses(
                 host,
             )
         if want is not None and want.role == "manager":
-            expected, _problems = inventory.advertise(want, item.addresses)
+            expected, _problems = inventory.advertise(want, item.addresses, addr)
             if expected and expected != addr:
                 yield Finding(
                     "unexpected_address",

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, quorum, settings, zones
+from ansible_collections.quorum.swarm.plugins.module_utils.core import address, coerce, quorum, settings, zones
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
     LABEL_HOST,
@@ -46,6 +46,7 @@ SETTINGS = {
 ALLOWANCES = (
     "swarm_allow_address_drift",
     "swarm_allow_address_not_on_host",
+    "swarm_allow_address_pool_overlap",
     "swarm_allow_blocked_ports",
     "swarm_allow_cloned_hosts",
     "swarm_allow_deadly_zone",
@@ -204,7 +205,7 @@ def read(
     max_age, drill_max_age = shared.get("swarm_backup_max_age"), shared.get("swarm_drill_max_age")
     return Wanted(
         tuple(nodes), tuple(absent), declared,
-        default_addr_pool=tuple(coerce.texts("swarm_default_addr_pool", shared.get("swarm_default_addr_pool"))),
+        default_addr_pool=_pools(shared.get("swarm_default_addr_pool")),
         subnet_size=coerce.integer("swarm_subnet_size", shared.get("swarm_subnet_size") or 0),
         data_path_port=coerce.integer("swarm_data_path_port", shared.get("swarm_data_path_port") or 0),
         swarm_id=str(shared.get("swarm_id") or ""),
@@ -221,9 +222,22 @@ def read(
     )
 
 
+def _pools(value: Any) -> tuple[str, ...]:
+    """The default address pools, each a network.
+
+    :raises BadValue: for one that is none.
+    """
+    pools = tuple(coerce.texts("swarm_default_addr_pool", value))
+    for text in pools:
+        pool = address.network(text)
+        if pool is None or pool.version != 4:
+            raise coerce.BadValue(f"swarm_default_addr_pool has {text!r}; it takes IPv4 networks such as 10.20.0.0/16.")
+    return pools
+
+
 def _node(host: str, role: str, inventory_has_workers: bool, data: Mapping[str, Any]) -> WantedNode:
     """One wanted node from its host variables."""
-    zone = str(data.get("swarm_zone") or "")
+    zone = coerce.word(f"{host}: swarm_zone", data.get("swarm_zone"))
     labels = coerce.labels(f"{host}: swarm_labels", data.get("swarm_labels"))
     bad = sorted(name for name in labels if name.startswith(LABEL_PREFIX))
     if bad:
@@ -241,7 +255,7 @@ def _node(host: str, role: str, inventory_has_workers: bool, data: Mapping[str, 
     addr = str(data.get("swarm_advertise_addr") or "")
     if addr:
         try:
-            ipaddress.ip_address(addr)
+            addr = str(ipaddress.ip_address(addr))
         except ValueError:
             raise coerce.BadValue(f"{host}: swarm_advertise_addr is {addr!r}; it takes one IP address, without a "
                                   f"port.") from None
@@ -258,7 +272,7 @@ def _node(host: str, role: str, inventory_has_workers: bool, data: Mapping[str, 
                               f"{WORKERS}.")
     return WantedNode(
         host, role, zone, availability, labels, addr, cidr, str(data.get("swarm_advertise_interface") or ""),
-        str(data.get("ansible_host") or host), str(data.get("swarm_listen_addr") or ""),
+        address.canonical(str(data.get("ansible_host") or host)), str(data.get("swarm_listen_addr") or ""),
         str(data.get("swarm_data_path_addr") or ""), spare,
     )
 
@@ -352,11 +366,14 @@ def count_voters(zone_of_voters: Sequence[str]) -> list[Finding]:
     return findings
 
 
-def advertise(node: WantedNode, addresses: Sequence[Address]) -> tuple[str, list[Finding]]:
+def advertise(node: WantedNode, addresses: Sequence[Address], raft: str = "") -> tuple[str, list[Finding]]:
     """The static address that this node is to advertise, and what is wrong with it.
 
     A worker's is only looked at where it is set: a dynamic address is fine for workers. A spare is looked at as a
     manager is: its raft address is the one that it joined with.
+
+    :param raft: the address by which the raft knows this node; empty: it is no member of it. Where the inventory leaves
+        a choice, it is what was chosen: an address that was added to the host since changes nothing.
     """
     by_text = {item.address: item for item in addresses}
     seen = ", ".join(f"{item.address}{' (leased)' if item.dynamic else ''}" for item in addresses) or "none"
@@ -367,11 +384,11 @@ def advertise(node: WantedNode, addresses: Sequence[Address]) -> tuple[str, list
     if node.role == "worker" and not node.spare:
         return "", []
     if node.advertise_cidr or node.advertise_interface:
-        net = ipaddress.ip_network(node.advertise_cidr, strict=False) if node.advertise_cidr else None
-        found = [item for item in addresses
-                 if (net is None or ipaddress.ip_address(item.address) in net)
-                 and (not node.advertise_interface or item.interface == node.advertise_interface)
-                 and not ipaddress.ip_address(item.address).is_link_local]
+        found = _candidates(node, addresses)
+        if raft in [item.address for item in found]:
+            return raft, _leased(node, by_text[raft])
+        # With both families Docker prefers IPv4 for --advertise-addr eth0 (moby, daemon/cluster/listen_addr.go).
+        found = [item for item in found if ":" not in item.address] or found
         asked = " and ".join(part for part in (
             f"swarm_advertise_cidr {node.advertise_cidr}" if node.advertise_cidr else "",
             f"swarm_advertise_interface {node.advertise_interface}" if node.advertise_interface else "") if part)
@@ -381,12 +398,23 @@ def advertise(node: WantedNode, addresses: Sequence[Address]) -> tuple[str, list
                                 f"(it has: {seen}).",
                                 "Set swarm_advertise_addr for this host.", node.host)]
         return found[0].address, _leased(node, found[0])
+    if raft in by_text:
+        return raft, _leased(node, by_text[raft])
     if node.ansible_host in by_text:
         return node.ansible_host, _leased(node, by_text[node.ansible_host])
     return "", [Finding("no_advertise_addr", "critical",
                         f"{node.host} has no swarm_advertise_addr, and its ansible_host ({node.ansible_host}) is not "
                         f"one of its addresses (it has: {seen}).",
                         "Set swarm_advertise_addr, swarm_advertise_cidr or swarm_advertise_interface.", node.host)]
+
+
+def _candidates(node: WantedNode, addresses: Sequence[Address]) -> list[Address]:
+    """The host's addresses that ``swarm_advertise_cidr`` and ``swarm_advertise_interface`` allow."""
+    net = ipaddress.ip_network(node.advertise_cidr, strict=False) if node.advertise_cidr else None
+    return [item for item in addresses
+            if (net is None or ipaddress.ip_address(item.address) in net)
+            and (not node.advertise_interface or item.interface == node.advertise_interface)
+            and not ipaddress.ip_address(item.address).is_link_local]
 
 
 def _not_on_host(node: WantedNode, addr: str, seen: str) -> Finding:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
+    address,
     expel,
     inventory,
     lease,
@@ -34,7 +35,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import (
     half_joined,
     is_foreign,
 )
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, Swarm, View
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, Swarm, View, address_of
 
 OLDEST_ENGINE = (20, 10)
 
@@ -324,17 +325,16 @@ def _decide(
     notes: list[Finding] = []
     unsettled: list[Finding] = []
 
+    orders, matched = _orders(wanted, nodes, facts)
     addr_of: dict[str, str] = {}
     for want in wanted.nodes:
         item = facts.get(want.host)
         if item is None or not item.answered:
             continue
-        addr, problems = inventory.advertise(want, item.addresses)
+        addr, problems = inventory.advertise(want, item.addresses, _raft_address(matched.get(want.host)))
         addr_of[want.host] = addr
         refusals.extend(problems)
     refusals.extend(_duplicate_addrs(addr_of, wanted))
-
-    orders, matched = _orders(wanted, nodes, facts)
     refusals.extend(_drifted_addrs(wanted, matched, addr_of))
     removals, absent_problems = _removals(wanted, nodes, facts)
     refusals.extend(absent_problems)
@@ -342,6 +342,8 @@ def _decide(
     notes.extend(_unlisted_workers(wanted, nodes, matched, removals))
     if view is not None:
         notes.extend(_fixed_at_init(wanted, view.swarm))
+    else:
+        refusals.extend(_pools(wanted, facts))
 
     unsettled.extend(_not_ready(wanted, matched, facts))
     if view is not None:
@@ -577,6 +579,11 @@ def _duplicate_addrs(addr_of: Mapping[str, str], wanted: Wanted) -> list[Finding
             for addr, hosts in sorted(hosts_of.items()) if len(hosts) > 1 and not declared.issuperset(hosts)]
 
 
+def _raft_address(node: Node | None) -> str:
+    """The address by which the raft knows this node; empty where it is no member of the raft."""
+    return address_of(node.manager_addr) if node is not None and node.voter else ""
+
+
 def _drifted_addrs(wanted: Wanted, matched: Mapping[str, Node], addr_of: Mapping[str, str]) -> list[Finding]:
     found = []
     for want in wanted.managers:
@@ -584,7 +591,7 @@ def _drifted_addrs(wanted: Wanted, matched: Mapping[str, Node], addr_of: Mapping
         addr = addr_of.get(want.host, "")
         if node is None or not node.voter or not addr:
             continue
-        has = node.manager_addr.rsplit(":", 1)[0].strip("[]")
+        has = _raft_address(node)
         if has and has != addr:
             found.append(Finding("address_drift", "critical",
                                  f"{want.host} is advertised at {has}, and the inventory wants {addr}: a manager's "
@@ -702,6 +709,25 @@ def _unlisted_workers(
                     f"{node.hostname} ({node.id}) is a worker that the inventory does not list; it is left alone.",
                     "List it under swarm_workers, or under swarm_absent to take it out.", node.hostname)
             for node in _strangers(wanted, nodes, matched, removals) if not node.is_manager]
+
+
+INGRESS = "10.0.0.0/24"
+"""The network of the ingress mesh where no pool is set (docs/engine-behaviour.md)."""
+
+
+def _pools(wanted: Wanted, facts: Mapping[str, HostFacts]) -> list[Finding]:
+    """What is wrong with the pools for overlay networks: they can be chosen only once, when the swarm is made."""
+    found = [Finding("address_pool_invalid", "critical", f"{problem}.",
+                     "Correct swarm_default_addr_pool and swarm_subnet_size: the engine fixes them for good.")
+             for problem in address.pool_problems(wanted.default_addr_pool, wanted.subnet_size)]
+    hosts = {host: [(one.address, one.prefix) for one in item.addresses] for host, item in facts.items()}
+    overlaps = address.hosts_in_pools(wanted.default_addr_pool or (INGRESS,), hosts)
+    said = "" if wanted.default_addr_pool else " (the engine's own choice for the ingress mesh)"
+    return found + [Finding(
+        "address_pool_overlap", "critical",
+        f"{problem}{said}: containers in such a network could not reach those hosts.",
+        "Set swarm_default_addr_pool to networks that no host is in: it is fixed when the swarm is made.", "",
+        "swarm_allow_address_pool_overlap") for problem in overlaps]
 
 
 def _fixed_at_init(wanted: Wanted, swarm: Swarm) -> list[Finding]:

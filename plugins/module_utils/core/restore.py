@@ -391,7 +391,7 @@ def _addresses(wanted: Wanted, facts: Mapping[str, HostFacts], host: str) -> lis
         item = facts.get(want.host)
         if item is None or not item.answered:
             continue
-        _addr, problems = inventory.advertise(want, item.addresses)
+        _addr, problems = inventory.advertise(want, item.addresses, item.raft_address)
         found += problems
     return found
 

@@ -10,9 +10,11 @@ and the judging parts of the core read them back. A field that could not be know
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
+
+from ansible_collections.quorum.swarm.plugins.module_utils.core.address import canonical, endpoint
 
 LABEL_PREFIX = "quorum.swarm/"
 LABEL_HOST = LABEL_PREFIX + "host"
@@ -32,8 +34,13 @@ def _known(cls: type[T], data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def address_of(manager_addr: str) -> str:
-    """The address without its port, and without the brackets of IPv6."""
-    return manager_addr.rpartition(":")[0].strip("[]") if manager_addr else ""
+    """The address without its port, and without the brackets of IPv6, in its one spelling."""
+    return canonical(manager_addr.rpartition(":")[0]) if manager_addr else ""
+
+
+def _managers(pairs: Iterable[Any]) -> tuple[tuple[str, str], ...]:
+    """(node ID, raft address), the addresses in their one spelling."""
+    return tuple((str(pair[0]), endpoint(str(pair[1]))) for pair in pairs)
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,9 @@ class Node:
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Node:
         """From the dictionary that ``swarm_info`` returns."""
-        return cls(**_known(cls, data))
+        known = _known(cls, data)
+        return cls(**{**known, "addr": canonical(known.get("addr", "")),
+                      "manager_addr": endpoint(known.get("manager_addr", ""))})
 
     def as_dict(self) -> dict[str, Any]:
         """As ``swarm_info`` returns it."""
@@ -171,7 +180,8 @@ class Address:
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Address:
         """From the dictionary that ``swarm_info`` returns."""
-        return cls(**_known(cls, data))
+        known = _known(cls, data)
+        return cls(**{**known, "address": canonical(known["address"])})
 
 
 @dataclass(frozen=True)
@@ -215,7 +225,9 @@ class Membership:
     def of(cls, data: Mapping[str, Any]) -> Membership:
         """From the dictionary that ``swarm_info`` returns."""
         known = _known(cls, data)
-        known["remote_managers"] = tuple((str(p[0]), str(p[1])) for p in known.get("remote_managers", ()))
+        known["remote_managers"] = _managers(known.get("remote_managers", ()))
+        known["node_addr"] = canonical(known.get("node_addr", ""))
+        known["joined_through"] = endpoint(known.get("joined_through", ""))
         return cls(**known)
 
 
@@ -279,8 +291,8 @@ class LocalState:
     room: int | None = None
     """Bytes that are free for the engine's own state; None: that is not known."""
     unread: str = ""
-    """Why the state on this host's disk could not be read (permission, an unknown place, ...), one clause; empty: it was
-    read. Fields above that are empty say nothing while this is set: unreadable is not absent."""
+    """Why the state on this host's disk could not be read (permission, an unknown place, ...), one clause; empty: it
+    was read. Fields above that are empty say nothing while this is set: unreadable is not absent."""
     not_before: str = ""
     """From when on the node's certificate is valid, ISO 8601 UTC; empty: there is none, or it could not be read."""
     not_after: str = ""
@@ -290,7 +302,7 @@ class LocalState:
     def of(cls, data: Mapping[str, Any]) -> LocalState:
         """From the dictionary that ``swarm_info`` returns."""
         known = _known(cls, data)
-        known["managers"] = tuple((str(p[0]), str(p[1])) for p in known.get("managers", ()))
+        known["managers"] = _managers(known.get("managers", ()))
         known["containers"] = tuple(str(one) for one in known.get("containers", ()))
         return cls(**known)
 
@@ -307,8 +319,8 @@ class HostFacts:
     """Whether the host could be reached at all. Everything below is empty where not."""
     why_not: str = ""
     reached: bool = False
-    """Where it did not answer: whether the connection reached it all the same (a full or read-only disk, no Python, ...).
-    Such a host is alive: it is never among the lost."""
+    """Where it did not answer: whether the connection reached it all the same (a full or read-only disk, no Python,
+    ...). Such a host is alive: it is never among the lost."""
     engine: Engine = field(default_factory=Engine)
     membership: Membership = field(default_factory=Membership)
     addresses: tuple[Address, ...] = ()
@@ -335,6 +347,13 @@ class HostFacts:
     """Of ``docker``, ``nacl`` and ``cryptography``, those that the host's Python finds (the probe only)."""
     blocked: tuple[str, ...] = ()
     """``address:port/protocol`` of other nodes which this host found to be filtered."""
+
+    @property
+    def raft_address(self) -> str:
+        """The address by which the raft knows this host's node, by what the host itself knows; empty: it does not."""
+        own = self.membership.node_id or self.state.node_id
+        known = (*self.membership.remote_managers, *self.state.managers)
+        return next((address_of(addr) for node_id, addr in known if own and node_id == own), "")
 
     @classmethod
     def of(cls, host: str, data: Mapping[str, Any]) -> HostFacts:

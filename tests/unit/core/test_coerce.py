@@ -44,6 +44,17 @@ def test_any_word_is_true_false_or_refused(word: str) -> None:
             coerce.boolean("x", word)
 
 
+@pytest.mark.parametrize(("value", "expected"), [(None, ""), ("", ""), ("a", "a"), (0, "0"), (1, "1"), ("no", "no")])
+def test_a_name_is_taken_as_written(value: Any, expected: str) -> None:
+    assert coerce.word("m1: swarm_zone", value) == expected
+
+
+@pytest.mark.parametrize("value", [False, True, 1.1, ["a"], {"a": 1}])
+def test_what_yaml_made_of_a_name_is_refused(value: Any) -> None:
+    with pytest.raises(coerce.BadValue, match=r"^m1: swarm_zone is .*; it takes a name\. Write it in quotes\.$"):
+        coerce.word("m1: swarm_zone", value)
+
+
 @pytest.mark.parametrize(("value", "expected"), [(24, 24), ("24", 24), (" 24 ", 24), (0, 0)])
 def test_integer(value: Any, expected: int) -> None:
     assert coerce.integer("swarm_subnet_size", value) == expected

@@ -87,6 +87,15 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "address_not_on_host",
         "m2 is to advertise 198.51.100.2, which is not one of its addresses (it has: 192.0.2.12). Correct "
         "swarm_advertise_addr", "swarm_allow_address_not_on_host"),
+    "a pool that the hosts are in": (
+        {"inventory": managers("abc") | W, "shared": {"swarm_default_addr_pool": "192.0.0.0/16"}},
+        "address_pool_overlap", "The pool 192.0.0.0/16 overlaps 192.0.2.0/24, the network of m1, m2, m3, w1",
+        "swarm_allow_address_pool_overlap"),
+    "hosts in the network of the ingress mesh": (
+        {"inventory": managers("abc") | W, "vars": {"m2": {"ansible_host": "10.0.0.12"}},
+         "hosts": {"m2": "addr=10.0.0.12"}},
+        "address_pool_overlap", "The pool 10.0.0.0/24 overlaps 10.0.0.0/24, the network of m2 (the engine's own "
+        "choice for the ingress mesh)", "swarm_allow_address_pool_overlap"),
     "a leased address": (
         {"inventory": managers("abc") | W, "hosts": {"m2": "leased"}}, "dynamic_address",
         "m2 would advertise 192.0.2.12, which is leased (DHCP) on eth0", "swarm_allow_dynamic_address"),
@@ -277,6 +286,7 @@ def test_labels_and_what_is_kept_of_them() -> None:
         ({"swarm_advertise_addr": "eth0"}, "w1: swarm_advertise_addr is 'eth0'"),
         ({"swarm_advertise_cidr": "192.0.2.0/33"}, "w1: swarm_advertise_cidr is '192.0.2.0/33'"),
         ({"swarm_labels": ["a"]}, "w1: swarm_labels is"),
+        ({"swarm_zone": False}, "w1: swarm_zone is False; it takes a name. Write it in quotes."),
         ({"swarm_labels": {"a,b": "c"}}, "w1: swarm_labels has the name 'a,b'; a name is not empty and has no comma."),
         ({"swarm_labels": {"": "c"}}, "w1: swarm_labels has the name ''"),
         ({"swarm_labels": {"quorum.swarm/host": "w2"}}, "labels under quorum.swarm/ are the collection's own"),
@@ -286,6 +296,47 @@ def test_a_host_variable_that_cannot_be_read(own: dict[str, Any], says: str) -> 
     with pytest.raises(BadValue) as caught:
         read({WORKERS: ["w1"]}, {"w1": own})
     assert says in str(caught.value)
+
+
+def test_zone_zero_is_a_zone() -> None:
+    node = read({MANAGERS: ["m1"]}, {"m1": {"swarm_zone": 0}}).nodes[0]
+    assert (node.zone, node.labels) == ("0", {"zone": "0"})
+
+
+def test_an_address_counts_in_any_spelling() -> None:
+    own = {"swarm_advertise_addr": "FD00:18:0::12"}
+    node = read({MANAGERS: ["m1"]}, {"m1": own}).nodes[0]
+    has = [Address.of({"address": "fd00:18:0:0::12", "prefix": 64, "interface": "eth0"})]
+    assert inventory.advertise(node, has) == ("fd00:18::12", [])
+    assert inventory.advertise(read({MANAGERS: ["FD00:18:0::12"]}).nodes[0], has) == ("fd00:18::12", [])
+
+
+FLOATING = [Address("192.0.2.12", 24, "eth0"), Address("192.0.2.200", 32, "eth0"), Address("fd00::12", 64, "eth0")]
+
+
+@pytest.mark.parametrize(
+    ("own", "raft", "expected"),
+    [
+        ({"swarm_advertise_cidr": "192.0.2.0/24"}, "192.0.2.12", "192.0.2.12"),
+        ({"swarm_advertise_cidr": "192.0.2.0/24"}, "192.0.2.200", "192.0.2.200"),
+        ({"swarm_advertise_cidr": "192.0.2.0/24"}, "", "ambiguous_address"),
+        ({"swarm_advertise_cidr": "192.0.2.0/24"}, "198.51.100.9", "ambiguous_address"),
+        ({"swarm_advertise_interface": "eth0"}, "fd00::12", "fd00::12"),
+        ({"ansible_host": "192.0.2.12"}, "192.0.2.200", "192.0.2.200"),
+        ({"ansible_host": "192.0.2.12"}, "198.51.100.9", "192.0.2.12"),
+        ({"ansible_host": "m1.example.net"}, "192.0.2.12", "192.0.2.12"),
+        ({"swarm_advertise_addr": "192.0.2.12"}, "192.0.2.200", "192.0.2.12"),
+    ],
+)
+def test_what_is_left_open_is_what_the_raft_has(own: dict[str, Any], raft: str, expected: str) -> None:
+    node = read({MANAGERS: ["m1"]}, {"m1": own}).nodes[0]
+    addr, problems = inventory.advertise(node, FLOATING, raft)
+    assert expected in (addr, *(item.id for item in problems))
+
+
+def test_an_interface_with_both_families_gives_its_ipv4_address() -> None:
+    node = read({MANAGERS: ["m1"]}, {"m1": {"swarm_advertise_interface": "eth0"}}).nodes[0]
+    assert inventory.advertise(node, [FLOATING[2], FLOATING[0]]) == ("192.0.2.12", [])
 
 
 def test_a_spare_is_a_worker_with_a_zone_and_a_static_address() -> None:
@@ -311,6 +362,8 @@ def test_a_spare_is_a_worker_with_a_zone_and_a_static_address() -> None:
         ({"swarm_task_history_limit": "-1"}, "swarm_task_history_limit is -1; it takes at least 0"),
         ({"swarm_snapshot_interval": 0}, "swarm_snapshot_interval is 0; it takes at least 1"),
         ({"swarm_default_addr_pool": 10}, "swarm_default_addr_pool is 10"),
+        ({"swarm_default_addr_pool": "10.55.0.0/33"}, "swarm_default_addr_pool has '10.55.0.0/33'; it takes IPv4"),
+        ({"swarm_default_addr_pool": ["10.55.0.0/16", "fd00::/48"]}, "swarm_default_addr_pool has 'fd00::/48'"),
     ],
 )
 def test_a_shared_variable_that_cannot_be_read(shared: dict[str, Any], says: str) -> None:

@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, lease, plan, provision
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.provision import Decision
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, Swarm, View
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Address, HostFacts, Node, Swarm, View
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -215,6 +215,36 @@ def test_what_is_fixed_at_init_is_only_told(shared: dict[str, Any], says: list[s
     decision = scene.decide(scene.wanted())[1]
     assert len(decision.notes) == len(says)
     assert all(words in note.sentence() for words, note in zip(says, decision.notes, strict=True))
+    assert not decision.changes
+
+
+@pytest.mark.parametrize(
+    ("shared", "says"),
+    [
+        ({"swarm_subnet_size": 26}, "swarm_subnet_size is 26, and swarm_default_addr_pool is not set"),
+        ({"swarm_default_addr_pool": "10.1.0.0/16", "swarm_subnet_size": 30}, "makes no networks smaller than /29"),
+        ({"swarm_default_addr_pool": "10.1.0.0/25"}, "of /24 (the engine's default"),
+        ({"swarm_default_addr_pool": "10.1.0.0/16,10.1.128.0/17"}, "The pools 10.1.0.0/16 and 10.1.128.0/17 overlap"),
+    ],
+)
+def test_pools_are_read_before_the_only_moment_when_they_can_be_chosen(shared: dict[str, Any], says: str) -> None:
+    allowed = {"swarm_allow_single_manager": True, **shared}
+    scene = Scene({"inventory": {"m1": "manager"}, "shared": allowed})
+    refused = scene.decide(scene.wanted())[1].refusals
+    assert [item.id for item in refused] == ["address_pool_invalid"]
+    assert says in refused[0].sentence()
+    made = Scene({"inventory": {"m1": "manager"}, "swarm": {"m1": "manager active leader"}, "shared": allowed})
+    assert not made.decide(made.wanted())[1].refusals
+
+
+def test_an_address_that_was_added_refuses_no_converged_swarm() -> None:
+    scene = Scene({"inventory": {"m1": "manager"}, "swarm": {"m1": "manager active leader"},
+                   "vars": {"m1": {"swarm_advertise_cidr": "192.0.2.0/24"}},
+                   "shared": {"swarm_allow_single_manager": True}})
+    judgement, facts = scene.judge(scene.wanted())
+    floating = (*facts["m1"].addresses, Address("192.0.2.200", 32, "eth0"))
+    decision = provision.decide(scene.wanted(), judgement, {"m1": replace(facts["m1"], addresses=floating)})
+    assert not decision.refusals
     assert not decision.changes
 
 
