@@ -47,7 +47,7 @@ class ActionModule(ActionBase):
         wanted = controller.wanted_of(variables)
         first = {**_answers(variables, wanted, FIRST), **_asked(_answers(variables, wanted, LATE))}
         if options["stage"] == "order":
-            judgement = verdict.judge(_managers(wanted, first), wanted.swarm_id)
+            judgement = verdict.judge(_managers(wanted, first), wanted.swarm_id, datetime.now(timezone.utc))
             return {
                 **result,
                 "changed": False,
@@ -56,8 +56,8 @@ class ActionModule(ActionBase):
             }
         again = _asked(_answers(variables, wanted, AGAIN))
         facts = {**first, **again}
-        judgement = split.told(_managers(wanted, facts), wanted.swarm_id, last_recovery(wanted, facts.values()))
         now = datetime.now(timezone.utc)
+        judgement = split.told(_managers(wanted, facts), wanted.swarm_id, last_recovery(wanted, facts.values()), now)
         key = _unlock_key(judgement, wanted)
         backup = _backup(judgement, wanted, now)
         findings = health.examine(judgement, wanted, facts, now, key, settled=bool(again), backup=backup)

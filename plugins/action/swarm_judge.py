@@ -9,6 +9,8 @@ Runs on the controller alone, over results that are registered on the hosts.
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 from ansible.plugins.action import ActionBase
 from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, provision, split
 from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir
@@ -54,7 +56,8 @@ def judge(task_vars, wanted):
     facts = controller.facts_of(task_vars, [want.host for want in wanted.managers] + groups[inventory.ABSENT])
     tellers = [facts[want.host] for want in wanted.managers]
     tellers += [facts[host] for host in groups[inventory.ABSENT] if facts[host].membership.control]
-    return split.judge(tellers, wanted.swarm_id, last_recovery(wanted, facts.values())), facts
+    recovery = last_recovery(wanted, facts.values())
+    return split.judge(tellers, wanted.swarm_id, recovery, datetime.now(timezone.utc)), facts
 
 
 def last_recovery(wanted, facts):

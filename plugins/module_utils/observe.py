@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils import host, journal, rejoin_journal, services, statedir
@@ -71,6 +72,7 @@ def observe(params: Mapping[str, Any]) -> dict[str, Any]:
             facts["engine"]["error"] = error.text
     if "state" in params["gather"]:
         facts["state"] = _on_disk(facts["engine"]["root_dir"], _task_containers(engine, facts["engine"]))
+        facts["state"]["clock"] = datetime.now(timezone.utc).isoformat()
     return facts
 
 

@@ -200,6 +200,17 @@ HOSTS_AND_SWARM = {
     "address_pool_overlap": World(shared={"swarm_default_addr_pool": "192.0.2.0/24"}),
     "ambiguous_address": World(hosts={"m2": {"swarm_advertise_cidr": "198.51.100.0/24"}}),
     "blocked_ports": World(seen={"w1": {"blocked": ("192.0.2.11:2377/tcp",)}}),
+    "certificates_ended": World(
+        seen={
+            name: {
+                "membership": Membership("error", error="certificate has expired"),
+                "problem": "error",
+                "state": LocalState("/var/lib/docker", "swarm-1", f"node-{name}", "manager", True,
+                                    not_after="2026-11-22T08:00:00+00:00", clock="2026-11-29T08:00:00+00:00"),
+            }
+            for name in ("m1", "m2", "m3")
+        }
+    ),
     "cloned_hosts": World(seen={"w1": {"engine": Engine(True, True, "26.1.5", "engine-m3")}}),
     "duplicate_hostname": World(seen={"m2": {"hostname": "debian"}, "m3": {"hostname": "debian"}}),
     "dynamic_address": World(seen={"m2": {"addresses": (Address("192.0.2.12", 24, "eth0", True),)}}),

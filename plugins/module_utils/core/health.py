@@ -17,14 +17,24 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import expel, inventory, lease, placement, quorum, zones
+from ansible_collections.quorum.swarm.plugins.module_utils.core import (
+    expel,
+    inventory,
+    lease,
+    placement,
+    quorum,
+    validity,
+    zones,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import SEVERITIES, Finding, by_weight
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import (
     NEXT_PLAYBOOK,
     Judgement,
     half_joined,
+    in_trouble,
     is_foreign,
+    trouble,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, Service, View, address_of
 
@@ -198,7 +208,8 @@ def examine(
                     "It ends by itself once every node has a new certificate; nodes that are down delay it.",
                 )
             )
-    found += _certificates(facts, now, view)
+    found += _certificates(judgement, facts, now)
+    found += _clocks(facts, now)
     found += _unlock_key(unlock_key, judgement, wanted)
     found += _backup(backup, wanted)
     found += _drill(backup, wanted)
@@ -216,6 +227,8 @@ def _verdict(judgement: Judgement, wanted: Wanted) -> Iterator[Finding]:
         "absent": "ansible-playbook quorum.swarm.provision makes one.",
         "no_quorum": "Start the managers that are down. Only where they are lost for good: "
         f"ansible-playbook {next_playbook}",
+        "certificates_ended": f"ansible-playbook {next_playbook} brings it back from the manager that knows most, and "
+        "gives nobody up.",
         "foreign": "Correct the inventory (groups, swarm_id), or take the host out of the other swarm.",
         "unknown": "Bring back, or start Docker on, the hosts named below and run this again.",
     }.get(judgement.verdict, f"ansible-playbook {next_playbook}")
@@ -537,6 +550,14 @@ def _nodes(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host_of: 
                 "Bring it back, then ansible-playbook quorum.swarm.provision",
                 want.host,
             )
+        elif in_trouble(item):
+            yield Finding(
+                "member_in_trouble",
+                "warning",
+                f"{want.host} {trouble(item)}.",
+                "ansible-playbook quorum.swarm.heal",
+                want.host,
+            )
         elif half_joined(item):
             yield Finding(
                 "half_joined",
@@ -784,27 +805,38 @@ def _lease(view: View, now: datetime) -> Iterator[Finding]:
         )
 
 
-def _certificates(facts: Mapping[str, HostFacts], now: datetime, view: View | None) -> Iterator[Finding]:
-    """Node certificates that were not renewed in time."""
-    life = CERT_LIFE
+def _certificates(judgement: Judgement, facts: Mapping[str, HostFacts], now: datetime) -> Iterator[Finding]:
+    """Node certificates that were not renewed in time, or that are not valid yet."""
+    life, view = CERT_LIFE, judgement.view
     if view is not None:
         expiry = (view.swarm.spec.get("CAConfig") or {}).get("NodeCertExpiry")
         life = timedelta(seconds=expiry / NANOSECONDS) if expiry else CERT_LIFE
     for host in sorted(facts):
-        end = parse_time(facts[host].certificate_expires)
-        if end is None:
+        item = facts[host]
+        begins, end = parse_time(item.state.not_before), validity.ends(item)
+        invalid = validity.out(item, now)
+        if invalid == validity.EARLY and begins is not None:
+            yield Finding(
+                "certificate_early",
+                "critical",
+                f"The certificate of {host} is valid from {begins:%Y-%m-%d %H:%M} UTC on, which is not yet: "
+                "the swarm refuses it.",
+                _way_on(judgement, item, now),
+                host,
+            )
+        if end is None or invalid == validity.EARLY:
             continue
         left = end - now
         remedy = (
             "The node renews it from the managers: see that it reaches them (port 2377) and that its clock is "
             "right; journalctl -u docker"
         )
-        if left <= timedelta(0):
+        if left <= timedelta(0) or invalid:
             yield Finding(
                 "certificate_expired",
                 "critical",
                 f"The certificate of {host} expired at {end:%Y-%m-%d %H:%M} UTC: the swarm refuses it.",
-                "Correct the clock if it is wrong; else take the node out and join it anew.",
+                _way_on(judgement, item, now),
                 host,
             )
         elif left < min(life * CERT_OVERDUE_SHARE, CERT_OVERDUE):
@@ -819,13 +851,34 @@ def _certificates(facts: Mapping[str, HostFacts], now: datetime, view: View | No
             )
 
 
-def parse_time(text: str) -> datetime | None:
-    """An ISO 8601 time in UTC; ``None`` where the text is empty or no time."""
-    try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+def _way_on(judgement: Judgement, item: HostFacts, now: datetime) -> str:
+    """What to do about a certificate that is not valid. A node is made anew only where others hold the swarm."""
+    if validity.by_clock_alone(item, now):
+        return "Set the clock of the host right, and restart Docker there."
+    if judgement.readable:
+        return "Correct the clock if it is wrong; else ansible-playbook quorum.swarm.heal makes the node anew."
+    follow = NEXT_PLAYBOOK.get(judgement.verdict)
+    if follow:
+        return f"Correct the clock if it is wrong; else ansible-playbook {follow}. Keep what is on its disk."
+    return "Correct the clock if it is wrong. Keep what is on its disk until a manager reads the swarm."
+
+
+def _clocks(facts: Mapping[str, HostFacts], now: datetime) -> Iterator[Finding]:
+    """Hosts whose clock is not the controller's."""
+    for host in sorted(facts):
+        ahead = validity.skew(facts[host], now)
+        if ahead:
+            yield Finding(
+                "clock_differs",
+                "warning",
+                f"The clock of {host} is {span(abs(ahead))} {'ahead of' if ahead > timedelta(0) else 'behind'} the "
+                "controller's: certificates are judged by it.",
+                "Set the wrong one of the two right (timedatectl, chronyc tracking).",
+                host,
+            )
+
+
+parse_time = validity.parse_time
 
 
 def span(left: timedelta) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core import verdict
@@ -201,25 +202,29 @@ def _is_former(item: HostFacts, view: View, swarm_id: str) -> bool:
     return verdict.is_foreign(item, view) or (stands_still and item.state.role == "manager")
 
 
-def judge(tellers: Sequence[HostFacts], swarm_id: str, recovery: Recovery | None) -> Judgement:
+def judge(
+    tellers: Sequence[HostFacts], swarm_id: str, recovery: Recovery | None, now: datetime | None = None
+) -> Judgement:
     """The verdict over the swarm that counts, for whoever changes something: the others have returned.
 
     The same as ``verdict.judge`` where there are no two of one ID.
     """
     found = standing(tellers, recovery)
     if found is None:
-        return verdict.judge(tellers, swarm_id)
+        return verdict.judge(tellers, swarm_id, now)
     if found.problem:
         return Judgement("split", found.problem, None, (), remedy=found.remedy)
-    judged = verdict.judge([item for item in tellers if item.host not in found.former], swarm_id)
+    judged = verdict.judge([item for item in tellers if item.host not in found.former], swarm_id, now)
     return replace(judged, verdict="degraded" if judged.readable else judged.verdict,
                    returned=dict(found.former) if judged.readable else {})
 
 
-def told(tellers: Sequence[HostFacts], swarm_id: str, recovery: Recovery | None) -> Judgement:
+def told(
+    tellers: Sequence[HostFacts], swarm_id: str, recovery: Recovery | None, now: datetime | None = None
+) -> Judgement:
     """The verdict as it is told: two swarms are two, also where it is known which one counts."""
     found = standing(tellers, recovery)
-    judged = judge(tellers, swarm_id, recovery)
+    judged = judge(tellers, swarm_id, recovery, now)
     if found is None or found.problem or not judged.readable:
         return judged
     remedy = f"ansible-playbook quorum.swarm.provision takes {', '.join(sorted(found.former))} in, as new nodes."

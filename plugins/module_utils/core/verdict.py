@@ -12,16 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import quorum
+from ansible_collections.quorum.swarm.plugins.module_utils.core import quorum, validity
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, View
 
-VERDICTS = ("absent", "healthy", "degraded", "no_quorum", "locked", "split", "foreign", "unknown")
-"""``unknown``: too little answered to say any of the others."""
+VERDICTS = ("absent", "healthy", "degraded", "no_quorum", "certificates_ended", "locked", "split", "foreign", "unknown")
+"""``certificates_ended``: the managers are there with their logs, and no engine starts from a certificate that is not
+valid. ``unknown``: too little answered to say any of the others."""
 
 NEXT_PLAYBOOK = {
     "no_quorum": "quorum.swarm.recover",
+    "certificates_ended": "quorum.swarm.recover",
     "locked": "quorum.swarm.unlock",
     "split": "quorum.swarm.recover",
 }
@@ -62,13 +65,45 @@ def belongs(facts: HostFacts) -> bool:
     return facts.membership.state not in ("", "inactive")
 
 
-def half_joined(facts: HostFacts) -> bool:
-    """Whether a join on this host stopped half-way: it waits for a swarm, and no node of any was ever given to it.
+def _nameless(facts: HostFacts) -> bool:
+    """Whether the engine waits for a swarm, or failed to start in one, and names no node.
 
     A node ID is the difference to a member that restarted without a manager in reach, which is pending too
     (seen on Docker 26.1; docs/engine-behaviour.md).
     """
     return facts.membership.state in ("pending", "error") and not facts.membership.node_id
+
+
+def has_traces(facts: HostFacts) -> bool:
+    """Whether a node's certificate or a manager's log lies on the host's disk, as far as it was read."""
+    state = facts.state
+    return bool(facts.certificate_expires or state.swarm_id or state.node_id or state.not_after or state.raft_log)
+
+
+def half_joined(facts: HostFacts) -> bool:
+    """Whether a join on this host stopped half-way: it waits for a swarm, and no node of any was ever given to it.
+
+    An engine that names no node and has a certificate or a log on its disk is a member in trouble instead: so reads a
+    manager whose certificate has ended, with its whole log [20.10, 26.1, 28.5]. Where the disk could not be read,
+    nobody knows, and it is none.
+    """
+    return _nameless(facts) and not has_traces(facts) and not facts.state.unread
+
+
+def in_trouble(facts: HostFacts) -> bool:
+    """Whether this host is a member whose engine cannot start as one, or may be: see ``half_joined``."""
+    return _nameless(facts) and not half_joined(facts)
+
+
+def without_certificate(facts: HostFacts, now: datetime | None = None) -> bool:
+    """Whether this host is a member that cannot take part because its certificate is not valid now.
+
+    :param now: the time of the controller, for a host that did not tell its own.
+    """
+    if view_of(facts) is not None or facts.membership.state in ("", "inactive"):
+        return False
+    reads_none = facts.membership.state in ("pending", "error", "locked") or facts.membership.control
+    return reads_none and facts.problem != "unread" and bool(validity.out(facts, now))
 
 
 def in_between(facts: HostFacts) -> bool:
@@ -78,8 +113,8 @@ def in_between(facts: HostFacts) -> bool:
     """
     if not facts.answered or facts.membership.state == "locked":
         return False
-    if half_joined(facts):
-        return True
+    if _nameless(facts):
+        return not validity.out(facts)
     view = view_of(facts)
     return facts.membership.control and (view is None or not quorum.has_quorum(len(view.voters), len(view.reachable)))
 
@@ -122,11 +157,13 @@ def _choose(views: dict[str, View], facts: Sequence[HostFacts]) -> View:
     return views[sorted(views)[0]]
 
 
-def judge(facts: Sequence[HostFacts], swarm_id: str = "") -> Judgement:
+def judge(facts: Sequence[HostFacts], swarm_id: str = "", now: datetime | None = None) -> Judgement:
     """The verdict over what the managers of the inventory said.
 
     :param facts: one entry a manager of the inventory, silent ones included.
     :param swarm_id: the swarm that the inventory is about; empty: whichever it is.
+    :param now: the time of the controller, with its zone, to tell a certificate that has ended from a clock that is
+        wrong; None: the hosts' own clocks count.
     """
     silent = [item for item in facts if not item.answered]
     findings = [
@@ -137,7 +174,7 @@ def judge(facts: Sequence[HostFacts], swarm_id: str = "") -> Judgement:
     views = {item.host: view for item in facts for view in [view_of(item)] if view is not None}
     if views:
         return _judge_views(views, facts, findings, swarm_id)
-    return _judge_blind(facts, silent, findings)
+    return _judge_blind(facts, silent, findings, now)
 
 
 def _judge_views(
@@ -178,6 +215,10 @@ def _judge_views(
             findings.append(Finding("half_joined", "warning",
                                     f"A join of {item.host} stopped half-way (state {item.membership.state}).",
                                     "ansible-playbook quorum.swarm.provision finishes it.", item.host))
+        elif item.answered and in_trouble(item):
+            degraded = True
+            findings.append(Finding("member_in_trouble", "warning", f"{item.host} {trouble(item)}.",
+                                    "ansible-playbook quorum.swarm.heal", item.host))
         elif item.answered and is_foreign(item, view):
             degraded = True
             findings.append(Finding("foreign_host", "critical",
@@ -196,33 +237,54 @@ def _judge_views(
     return Judgement("degraded" if degraded or dead or down else "healthy", reason + ".", view, tuple(findings))
 
 
+def trouble(facts: HostFacts) -> str:
+    """What is wrong with a member whose engine does not start as one: a clause without its host."""
+    words = facts.membership.error or facts.detail
+    what = (f"may hold a state that could not be read ({facts.state.unread})" if facts.state.unread
+            else "holds the state of a node")
+    return f"{what}, and its engine is in state {facts.membership.state}{': ' + words.rstrip('.') if words else ''}"
+
+
 def _judge_blind(
-    facts: Sequence[HostFacts], silent: Sequence[HostFacts], findings: list[Finding]
+    facts: Sequence[HostFacts], silent: Sequence[HostFacts], findings: list[Finding], now: datetime | None
 ) -> Judgement:
     """No manager could read a swarm: why not?"""
     if not facts:
         return Judgement("unknown", "The inventory names no managers to ask.", None, tuple(findings))
-    locked = sorted(item.host for item in facts if item.membership.state == "locked")
+    ended = [item for item in facts if item.answered and without_certificate(item, now)]
+    out = {item.host for item in ended}
+    locked = sorted(item.host for item in facts if item.membership.state == "locked" and item.host not in out)
     if locked:
         return Judgement("locked", f"{', '.join(locked)}: locked, and no other manager reads the swarm.",
                          None, tuple(findings))
     blind = sorted(item.host for item in facts if item.membership.control and item.problem != "unread"
-                   and item.membership.state in ("active", "pending", "error"))
-    pending = sorted(item.host for item in facts if not item.membership.control and half_joined(item))
+                   and item.membership.state in ("active", "pending", "error") and item.host not in out)
+    failed = [item for item in facts if item.host not in out and not item.membership.control and in_trouble(item)]
+    of_manager = sorted(item.host for item in failed if item.state.raft_log or item.state.role == "manager")
     if blind:
         return Judgement("no_quorum", f"{', '.join(blind)}: a manager that finds no leader "
                                       f"({len(facts) - len(silent)} of {len(facts)} managers answer).",
                          None, tuple(findings))
+    mute = sorted(item.host for item in facts if item.answered and item.engine.installed and not item.engine.answers)
+    if ended and not quorum.has_quorum(len(facts), len(silent) + len(mute)):
+        return _without_certificates(ended, facts, findings, now)
+    findings.extend(Finding("member_in_trouble", "warning", f"{item.host} {trouble(item)}.",
+                            "ansible-playbook quorum.swarm.recover reads what it holds.", item.host)
+                    for item in failed)
+    if of_manager:
+        return Judgement("no_quorum", f"{', '.join(of_manager)}: a manager whose engine does not start as one "
+                                      f"({len(facts) - len(silent)} of {len(facts)} managers answer).",
+                         None, tuple(findings))
     members = sorted(item.host for item in facts if belongs(item) and not item.membership.control
-                     and not half_joined(item))
+                     and not half_joined(item) and not item.state.unread and item.host not in out)
     if members:
         return Judgement("foreign", f"{', '.join(members)}: worker of a swarm whose managers this inventory does "
                                     f"not name, or none of which answers.", None, tuple(findings))
-    mute = sorted(item.host for item in facts if item.answered and item.engine.installed and not item.engine.answers)
     unread = sorted(item.host for item in facts if item.answered and item.host not in mute
                     and (item.membership.control or not item.membership.state)
                     and not (item.problem == "no_engine" and not item.engine.installed))
-    if silent or mute or unread:
+    hidden = sorted(item.host for item in facts if item.answered and item.state.unread and item.host not in unread)
+    if silent or mute or unread or hidden or ended:
         why = []
         if silent:
             why.append(f"{', '.join(item.host for item in silent)} cannot be reached")
@@ -230,8 +292,13 @@ def _judge_blind(
             why.append(f"Docker does not answer on {', '.join(mute)}")
         if unread:
             why.append(f"the engine could not be asked on {', '.join(unread)} (is the Docker SDK for Python there?)")
+        if hidden:
+            why.append(f"the disk could not be read on {', '.join(hidden)}")
+        if ended:
+            why.append(f"the certificates of {', '.join(sorted(out))} are not valid now")
         return Judgement("unknown", "No swarm was seen, but " + "; ".join(why) +
                          ": one of them may be a member of it.", None, tuple(findings))
+    pending = sorted(item.host for item in facts if half_joined(item))
     if pending:
         # A first join or init that stopped: no manager anywhere, so nothing can be lost by starting again.
         findings.extend(Finding("half_joined", "warning", f"A join of {host} stopped half-way.", "", host)
@@ -239,3 +306,22 @@ def _judge_blind(
         return Judgement("absent", f"No manager belongs to a swarm; joins of {', '.join(pending)} stopped half-way.",
                          None, tuple(findings))
     return Judgement("absent", f"None of the {len(facts)} managers belongs to a swarm.", None, tuple(findings))
+
+
+def _without_certificates(
+    ended: Sequence[HostFacts], facts: Sequence[HostFacts], findings: list[Finding], now: datetime | None
+) -> Judgement:
+    """No manager can take part, because no certificate is valid: the logs are there, and nobody is lost.
+
+    Where the controller's clock calls the certificates valid, the clocks of the hosts are wrong, and that is mended.
+    """
+    told = "; ".join(f"{item.host} {validity.words(item, now)}" for item in sorted(ended, key=lambda one: one.host))
+    answer = sum(item.answered for item in facts)
+    reason = (f"The certificates of the managers are not valid ({told}), so that no engine takes part; "
+              f"{answer} of {len(facts)} managers answer.")
+    clocks = sorted(item.host for item in ended if validity.by_clock_alone(item, now))
+    remedy = ""
+    if clocks:
+        remedy = (f"Set the clock of {', '.join(clocks)} right, and start Docker there again "
+                  "(systemctl restart docker): the certificates are valid at the controller's time.")
+    return Judgement("certificates_ended", reason, None, tuple(findings), remedy=remedy)

@@ -297,6 +297,8 @@ class LocalState:
     """From when on the node's certificate is valid, ISO 8601 UTC; empty: there is none, or it could not be read."""
     not_after: str = ""
     """When the node's certificate ends, ISO 8601 UTC; empty: there is none, or it could not be read."""
+    clock: str = ""
+    """What the host's own clock said when this was read, ISO 8601 UTC; the engine goes by it. Empty: not told."""
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> LocalState:

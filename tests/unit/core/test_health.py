@@ -21,6 +21,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
     Address,
     Engine,
     HostFacts,
+    LocalState,
     Membership,
     Node,
     Service,
@@ -127,7 +128,7 @@ class Case:
 
     def judge(self) -> verdict.Judgement:
         facts = self.facts()
-        return verdict.judge([facts[node.host] for node in self.wanted.managers], self.wanted.swarm_id)
+        return verdict.judge([facts[node.host] for node in self.wanted.managers], self.wanted.swarm_id, NOW)
 
     def examine(self) -> list[Finding]:
         return health.examine(
@@ -425,7 +426,7 @@ def test_hosts_that_are_not_in_the_swarm() -> None:
     for name in ("w1", "w2", "m3"):
         del case.nodes[name]
     case.say("w1", membership=Membership("inactive"), problem="not_member")
-    case.say("w2", membership=Membership("pending"), problem="error")
+    case.say("w2", membership=Membership("pending"), problem="error", certificate_expires="")
     case.silence("m3")
     assert {(item.id, item.host) for item in case.examine() if item.host} == {
         ("host_not_member", "w1"),
@@ -444,8 +445,47 @@ def test_a_worker_of_another_swarm() -> None:
 def test_a_finding_of_the_verdict_is_told_once() -> None:
     case = Case()
     del case.nodes["m3"]
-    case.say("m3", membership=Membership("error"), problem="error")
+    case.say("m3", membership=Membership("error"), problem="error", certificate_expires="")
     assert one(case, "half_joined").host == "m3"
+
+
+@pytest.mark.parametrize("name", ["m3", "w1"])
+def test_a_node_whose_engine_does_not_start_is_no_join_that_stopped(name: str) -> None:
+    case = Case()
+    del case.nodes[name]
+    case.say(name, membership=Membership("error"), problem="error")
+    found = one(case, "member_in_trouble")
+    assert (found.host, found.remedy) == (name, "ansible-playbook quorum.swarm.heal")
+    assert not {"half_joined", "host_not_member"} & {item.id for item in case.examine()}
+
+
+def without_certificates(**state: str) -> Case:
+    """All engines in state error, with everything on their disks, as Docker 26.1 reads then."""
+    case = Case()
+    for name in ("m1", "m2", "m3"):
+        case.nodes.clear()
+        case.say(name, membership=Membership("error", error="certificate has expired"), problem="error",
+                 certificate_expires="",
+                 state=LocalState("/var/lib/docker", "swarm1", f"id-{name}", "manager", True, **state))
+    return case
+
+
+def test_ended_certificates_are_a_verdict_of_their_own_and_nobody_is_taken_out() -> None:
+    case = without_certificates(not_after=(NOW - timedelta(days=1)).isoformat())
+    assert one(case, "certificates_ended").remedy.startswith("ansible-playbook quorum.swarm.recover brings it back")
+    remedies = {item.remedy for item in case.examine() if item.id == "certificate_expired"}
+    assert len(remedies) == 1
+    assert remedies.pop().endswith("else ansible-playbook quorum.swarm.recover. Keep what is on its disk.")
+
+
+def test_a_wrong_clock_is_named_where_it_makes_certificates_invalid() -> None:
+    case = without_certificates(not_before=(NOW - timedelta(days=1)).isoformat(),
+                                not_after=(NOW + timedelta(days=80)).isoformat(),
+                                clock=(NOW - timedelta(days=300)).isoformat())
+    found = {item.id: item for item in case.examine() if item.host in ("", "m1")}
+    assert found["certificates_ended"].remedy.startswith("Set the clock of m1, m2, m3 right")
+    assert found["certificate_early"].remedy == "Set the clock of the host right, and restart Docker there."
+    assert "300 days behind the controller's" in found["clock_differs"].fact
 
 
 def test_strangers() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import probe, ve
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
     Engine,
     HostFacts,
+    LocalState,
     Membership,
     Node,
     Swarm,
@@ -72,6 +74,20 @@ def failing(host: str, problem: str) -> HostFacts:
     return HostFacts(host, host, engine=replace(ENGINE, answers=problem == "error"), problem=problem)
 
 
+NOW = datetime(2026, 11, 29, 8, 0, tzinfo=UTC)
+VALID, ENDED, EARLY = ("2026-11-01", "2027-01-01"), ("2026-08-01", "2026-11-01"), ("2026-12-01", "2027-03-01")
+
+
+def ill(host: str, validity: tuple[str, str] = ENDED, state: str = "error", role: str = "manager", clock: str = "",
+        unread: str = "") -> HostFacts:
+    """A member whose engine does not start as one: no node ID, everything on its disk [20.10, 26.1, 28.5]."""
+    return HostFacts(
+        host, host, engine=ENGINE, membership=Membership(state, error="certificate has expired"), problem="error",
+        state=LocalState("/var/lib/docker", "", unread=unread) if unread else LocalState(
+            "/var/lib/docker", "swarm1", f"id-{host}", role, role == "manager", not_before=validity[0],
+            not_after=validity[1], clock=clock))
+
+
 def with_node(nodes: Sequence[Node], host: str, **changed: Any) -> tuple[Node, ...]:
     """The nodes with one of them changed."""
     return tuple(replace(node, **changed) if node.id == f"id-{host}" else node for node in nodes)
@@ -123,6 +139,59 @@ def test_verdict(facts: list[HostFacts], expected: str, says: str) -> None:
     found = verdict.judge(facts)
     assert (found.verdict, says in found.reason) == (expected, True), found.reason
     assert found.readable is (found.view is not None)
+
+
+ALL_ENDED = [ill("m1"), ill("m2"), ill("m3")]
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected", "says"),
+    [
+        (ALL_ENDED, "certificates_ended", "m1 until 2026-11-01 00:00 UTC; m2 until"),
+        ([ill(name, state="locked") for name in ("m1", "m2", "m3")], "certificates_ended", "3 of 3 managers answer"),
+        ([ill(name, EARLY) for name in ("m1", "m2", "m3")], "certificates_ended", "m1 from 2026-12-01 00:00 UTC on"),
+        ([ill("m1"), ill("m2"), silent("m3")], "certificates_ended", "2 of 3 managers answer"),
+        ([ill("m1"), ill("m2"), free("m3")], "certificates_ended", "m1 until"),
+        ([ill("m1"), ill("m2", VALID), free("m3")], "certificates_ended", "m1 until"),
+        # A majority that was not heard may be well.
+        ([ill("m1"), silent("m2"), silent("m3")], "unknown", "the certificates of m1 are not valid now"),
+        ([ill("m1"), stopped("m2"), stopped("m3")], "unknown", "Docker does not answer on m2, m3"),
+        ([ill("m1"), ill("m2"), probed("m3", LOST_MANAGER)], "no_quorum", "m3: a manager that finds no leader"),
+        ([ill("m1"), ill("m2"), locked("m3")], "locked", "m3: locked"),
+        ([ill("m1", VALID), ill("m2", VALID), ill("m3", VALID)], "no_quorum", "m1, m2, m3: a manager whose engine"),
+        ([ill("m1", VALID, "pending"), free("m2"), free("m3")], "no_quorum", "m1: a manager whose engine"),
+        ([ill("m1", VALID, role="worker"), free("m2"), free("m3")], "foreign", "m1: worker of a swarm"),
+        ([ill("m1", unread="permission denied"), free("m2")], "unknown", "the disk could not be read on m1"),
+        ([ill("m1"), ill("m2"), reads("m3")], "degraded", "3 voters"),
+    ],
+)
+def test_a_member_in_trouble_is_no_join_that_stopped(facts: list[HostFacts], expected: str, says: str) -> None:
+    """So read engines whose certificates have ended; it was called a swarm that is absent, beside whole logs."""
+    found = verdict.judge(facts, now=NOW)
+    assert (found.verdict, says in found.reason) == (expected, True), found.reason
+    assert "half_joined" not in [item.id for item in found.findings]
+
+
+@pytest.mark.parametrize(
+    ("clock", "remedy"),
+    [
+        ("", ""),
+        ("2026-11-29T08:00:30+00:00", ""),
+        ("2028-01-01", "Set the clock of m1, m2, m3 right"),
+    ],
+)
+def test_a_clock_that_is_wrong_is_set_right(clock: str, remedy: str) -> None:
+    validity = VALID if remedy else ENDED
+    found = verdict.judge([ill(name, validity, clock=clock) for name in ("m1", "m2", "m3")], now=NOW)
+    assert found.verdict == "certificates_ended"
+    assert found.remedy.startswith(remedy) is bool(found.remedy) is bool(remedy) or (remedy, found.remedy) == ("", "")
+
+
+@pytest.mark.parametrize("third", [ill("m3"), ill("m3", VALID), ill("m3", unread="permission denied")])
+def test_one_of_three_is_named(third: HostFacts) -> None:
+    found = verdict.judge([reads("m1"), reads("m2"), third], now=NOW)
+    assert found.verdict == "degraded"
+    assert [item.id for item in found.findings] == ["member_in_trouble"]
 
 
 @pytest.mark.parametrize(
