@@ -459,14 +459,15 @@ def test_a_node_whose_engine_does_not_start_is_no_join_that_stopped(name: str) -
     assert not {"half_joined", "host_not_member"} & {item.id for item in case.examine()}
 
 
-def without_certificates(**state: str) -> Case:
+def without_certificates(not_before: str = "", not_after: str = "", clock: str = "") -> Case:
     """All engines in state error, with everything on their disks, as Docker 26.1 reads then."""
     case = Case()
     for name in ("m1", "m2", "m3"):
         case.nodes.clear()
         case.say(name, membership=Membership("error", error="certificate has expired"), problem="error",
                  certificate_expires="",
-                 state=LocalState("/var/lib/docker", "swarm1", f"id-{name}", "manager", True, **state))
+                 state=LocalState("/var/lib/docker", "swarm1", f"id-{name}", "manager", True,
+                                  not_before=not_before, not_after=not_after, clock=clock))
     return case
 
 
