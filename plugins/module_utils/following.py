@@ -123,13 +123,18 @@ def _look(engine: Engine, request: Request) -> _Here:
             info = engine.info()
         except EngineError:
             ran = False
-    root_dir = services.root_dir(info.get("DockerRootDir") or "")
-    found = statedir.node_certificate(root_dir)
+    try:
+        root_dir = services.root_dir(info.get("DockerRootDir") or "")
+        found = statedir.node_certificate(root_dir)
+        raft_log = statedir.holds_raft_log(root_dir)
+    except statedir.Unread as error:
+        raise Refused(f"Nothing was changed: state_unread: the state of a swarm on this host cannot be read ({error}). "
+                      "It is left as it is: make it readable, and run again.") from None
     own = Membership.of(membership_facts(info)) if info else Membership()
     certificate = (found.swarm, found.node, found.role == "swarm-manager", found.not_after) if found else None
     # What the engine follows now is truer than the file, which it writes a moment later.
     known = own.remote_managers or tuple(statedir.known_managers(root_dir))
-    way = follow.way(own, certificate, statedir.holds_raft_log(root_dir), known, request.swarm_id, request.node_ids,
+    way = follow.way(own, certificate, raft_log, known, request.swarm_id, request.node_ids,
                      request.managers, datetime.now(timezone.utc), request.keep, request.restart)
     return _Here(root_dir, ran, own, way)
 

@@ -43,6 +43,10 @@ class Here:
     swarm_id: str
     """Of the state that lies here; empty: there is none."""
     node_id: str
+    unread: str = ""
+    """Why the state that lies here cannot be read, one clause; empty: it was read, or there is none."""
+    damaged: bool = False
+    """Whether that is because it is proven to be broken: it may be moved aside by an operator's word."""
 
     def is_of(self, entry: journals.Entry) -> bool:
         """Whether what lies here is of the node that this run was about."""
@@ -56,7 +60,7 @@ class Here:
 
 
 def look(engine: Engine) -> Here:
-    """What is true of this host now."""
+    """What is true of this host now. Who replaces or moves the state asks ``read`` instead."""
     ran = not host.engine_stopped()
     info: Mapping[str, Any] = {}
     if ran:
@@ -64,10 +68,27 @@ def look(engine: Engine) -> Here:
             info = engine.info()
         except EngineError:
             ran = False  # it runs, and does not answer: as good as not
-    root_dir = services.root_dir(engine_facts(info)["root_dir"] if info else "")
-    found = statedir.node_certificate(root_dir)
     membership = Membership.of(membership_facts(info)) if info else Membership()
+    root_dir = ""
+    try:
+        root_dir = services.root_dir(engine_facts(info)["root_dir"] if info else "")
+        found = statedir.node_certificate(root_dir)
+    except statedir.Unread as error:
+        return Here(ran, root_dir, membership, "", "", str(error), isinstance(error, statedir.Damaged))
     return Here(ran, root_dir, membership, found.swarm if found else "", found.node if found else "")
+
+
+def read(engine: Engine, damaged: bool = False) -> Here:
+    """The same, for whoever replaces or moves the state that lies here.
+
+    :param damaged: whether one that is proven to be broken may be replaced.
+    :raises Refused: what lies here cannot be read: it may be the last of its swarm.
+    """
+    here = look(engine)
+    if here.unread and not (damaged and here.damaged):
+        raise Refused(f"Nothing was changed: state_unread: the state of a swarm on this host cannot be read "
+                      f"({here.unread}). Make it readable: start Docker there, or look at the disk.")
+    return here
 
 
 def last_run(journal: journals.Journal) -> journals.Entry | None:

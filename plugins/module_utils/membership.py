@@ -133,11 +133,12 @@ def look(engine: Engine) -> Here:
     root_dir = info.get("DockerRootDir") or ""
     try:
         raft_log = bool(root_dir) and statedir.holds_raft_log(root_dir)
-    except OSError as error:
+        found = statedir.node_certificate(root_dir) if root_dir else None
+    except statedir.Unread as error:
         raise Refused(
-            f"the swarm's state directory cannot be read ({error}): run the task with become: true."
+            f"the state on this host cannot be read ({error}), and it may be a swarm's. Run the task as root "
+            "(become: true); where that does not help, look at the disk."
         ) from None
-    found = statedir.node_certificate(root_dir)
     return Here(
         membership=Membership.of(membership_facts(info)),
         certificate=member.Certificate(found.node, found.swarm, found.role == "swarm-manager") if found else None,

@@ -9,10 +9,11 @@ Never fails because of the engine: that is a ``problem``. Changes nothing, and d
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -77,26 +78,40 @@ def observe(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _on_disk(answered: str, containers: list[str]) -> dict[str, Any]:
-    """``view.LocalState``, by what lies on the disk."""
-    root_dir = services.root_dir(answered)
-    found = statedir.node_certificate(root_dir)
+    """``view.LocalState``, by what lies on the disk. What cannot be read is ``unread``, never "there is none"."""
     there = services.OWN_DIRECTORY
     while not os.path.exists(there):
         there = os.path.dirname(there)
     try:
-        raft_log = statedir.holds_raft_log(root_dir)
-    except OSError:
-        raft_log = False
-    try:
         last = journal.Journal().read()
     except journal.Unreadable:
         last = None
-    return asdict(view.LocalState(
-        root_dir, found.swarm if found else "", found.node if found else "",
-        found.role.removeprefix("swarm-") if found else "", raft_log, tuple(statedir.known_managers(root_dir)),
-        shutil.disk_usage(there).free, tuple(containers), asdict(last) if last else {},
-        rejoin_journal.pending(), _room(root_dir),
-    ))
+    known = view.LocalState(free=shutil.disk_usage(there).free, containers=tuple(containers),
+                            reinit=asdict(last) if last else {}, rejoin=rejoin_journal.pending())
+    try:
+        root_dir = services.root_dir(answered)
+    except OSError as error:
+        return asdict(replace(known, unread=f"{error.filename}: {error.strerror}"))
+    known = replace(known, root_dir=root_dir, room=_room(root_dir))
+    try:
+        return asdict(_of_swarm(known))
+    except statedir.Unread as error:
+        return asdict(replace(known, unread=str(error)))
+
+
+def _of_swarm(known: view.LocalState) -> view.LocalState:
+    """The same with what its state directory says.
+
+    :raises statedir.Unread: part of it cannot be read: then nothing of it counts.
+    """
+    root_dir = known.root_dir
+    found = statedir.node_certificate(root_dir)
+    known = replace(known, raft_log=statedir.holds_raft_log(root_dir),
+                    managers=tuple(statedir.known_managers(root_dir)))
+    if found is None:
+        return known
+    return replace(known, swarm_id=found.swarm, node_id=found.node, role=found.role.removeprefix("swarm-"),
+                   not_before=found.not_before.isoformat(), not_after=found.not_after.isoformat())
 
 
 def _room(path: str) -> int | None:
@@ -160,9 +175,9 @@ def _ask(engine: Engine, gather: list[str], facts: dict[str, Any]) -> None:
     facts["engine"] = engine_facts(info)
     facts["membership"] = membership_facts(info)
     facts["membership"]["joined_through"] = statedir.joined_through(facts["engine"]["root_dir"])
-    certificate = statedir.node_certificate(facts["engine"]["root_dir"])
-    if certificate:
-        facts["certificate_expires"] = certificate.not_after.isoformat()
+    with contextlib.suppress(statedir.Unread):
+        certificate = statedir.node_certificate(facts["engine"]["root_dir"])
+        facts["certificate_expires"] = certificate.not_after.isoformat() if certificate else ""
     problem, detail = _problem(facts["membership"])
     if problem:
         facts["problem"], facts["detail"] = problem, detail

@@ -50,7 +50,7 @@ def recover(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
     with stopped.alone(stopped.OTHERS):
         journal = journals.Journal()
         entry = forcing.last_run(journal)
-        here = forcing.look(engine)
+        here = forcing.read(engine)
         mine = (entry is not None and (entry.what, entry.swarm_id) == (WHAT, request.swarm_id)
                 and request.source in ("", entry.archive))
         if entry is not None and mine and entry.reached(journals.FINISHED) and here.is_of(entry):

@@ -385,18 +385,32 @@ def is_as_left(entry: Entry, root_dir: str, runs: bool) -> bool:
 
     What somebody has made of the host since then is not for the next run to go on with, which would discard it.
     """
-    found = statedir.node_certificate(root_dir)
-    ours = found is not None and (found.swarm, found.node) == (entry.swarm_id, entry.node_id)
     if entry.reached(FINISHED):
         return False
-    if entry.reached(FORCED):
-        return ours
-    if entry.reached(ASIDE_MOVED):
-        return ours or found is None
-    if not os.path.isdir(entry.aside):
+    if not entry.reached(ASIDE_MOVED) and not os.path.isdir(entry.aside):
         return not runs
-    before = statedir.node_certificate(os.path.dirname(entry.aside))
-    return found is None or (before is not None and (found.swarm, found.node) == (before.swarm, before.node))
+    try:
+        found = _whose(root_dir)
+        ours = found == f"{entry.swarm_id} {entry.node_id}"
+        if entry.reached(FORCED):
+            return ours
+        if entry.reached(ASIDE_MOVED):
+            return ours or not found
+        return found in ("", _whose(os.path.dirname(entry.aside)))
+    except statedir.Unread:
+        return False  # whose state it is cannot be told, and who goes on would discard it
+
+
+def _whose(root_dir: str) -> str:
+    """Swarm and node of the state that lies here; empty: there is none, ``damaged``: nobody can tell.
+
+    :raises statedir.Unread: it cannot be read.
+    """
+    try:
+        found = statedir.node_certificate(root_dir)
+    except statedir.Damaged:
+        return "damaged"
+    return f"{found.swarm} {found.node}" if found is not None else ""
 
 
 def take_back(daemon: Daemon, journal: Journal, entry: Entry) -> str:

@@ -62,7 +62,7 @@ def note(engine: Engine, entry: Entry, managers: Sequence[str], check: bool, pat
     :param managers: raft addresses; one has to answer from here, else the host could leave and not come back.
     :raises Refused: nothing was changed.
     """
-    here = forcing.look(engine)
+    here = _here(engine)
     if here.swarm_id and here.swarm_id != entry.swarm_id:
         raise Refused(f"Nothing was changed. foreign: the state on this host is of swarm {here.swarm_id}, not of "
                       f"{entry.swarm_id}. Let the host leave that swarm first: docker swarm leave on the host, after a "
@@ -78,6 +78,18 @@ def note(engine: Engine, entry: Entry, managers: Sequence[str], check: bool, pat
     if before is None and not check:
         write(replace(entry, started_at=journal.now()), path)
     return {"changed": before is None, "journal": asdict(before or entry)}
+
+
+def _here(engine: Engine) -> forcing.Here:
+    """This host. A state that is damaged may be moved aside; one whose place is not known cannot be.
+
+    :raises Refused: where it lies is not known.
+    """
+    here = forcing.look(engine)
+    if here.unread and not here.root_dir:
+        raise Refused(f"Nothing was changed: state_unread: where the state of a swarm lies on this host is not known "
+                      f"({here.unread}). Start Docker there, which says it, and run again.")
+    return here
 
 
 def _refused_config() -> str:
@@ -115,7 +127,7 @@ def clean(
         entry = _pending(swarm_id, path)
         if entry is None:
             raise Refused("Nothing was changed: no rejoin was begun on this host.")
-        here = forcing.look(engine)
+        here = _here(engine)
         if entry.step == CLEANED:
             return _started(engine, here, entry, timeout, check)
         if here.node_id and here.node_id not in entry.node_ids:

@@ -72,7 +72,7 @@ def restore(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
             request = replace(request, sha256=archive.checksum_of(request.path))
         journal = journals.Journal()
         entry = forcing.last_run(journal)
-        here = forcing.look(engine)
+        here = forcing.read(engine, damaged=True)
         told = opened.manifest
         mine = entry is not None and (entry.what, entry.archive) == (WHAT, request.sha256)
         if entry is not None and mine and entry.reached(journals.FINISHED) and here.is_of(entry):

@@ -29,27 +29,47 @@ def directory(root_dir: str) -> str:
     return os.path.join(root_dir, "swarm")
 
 
+class Unread(Exception):
+    """The state is there, or may be, and cannot be read. Its text is one clause: the path and why.
+
+    Unreadable is not absent: who catches this may not go on as if there were no state.
+    """
+
+
+class Damaged(Unread):
+    """It was read, and is proven to be broken: what is known of it is that it is there."""
+
+
 def node_certificate(root_dir: str) -> certificate.Certificate | None:
-    """This node's own certificate: node ID, role, cluster ID, validity. None where there is none that can be read."""
-    if not root_dir:
-        return None
+    """This node's own certificate: node ID, role, cluster ID, validity. None where there is none.
+
+    :raises Unread: there may be one, and it cannot be read.
+    """
+    path = os.path.join(directory(root_dir), layout.NODE_CERTIFICATE)
     try:
-        with open(os.path.join(directory(root_dir), layout.NODE_CERTIFICATE), "rb") as stream:
+        with open(path, "rb") as stream:
             return certificate.node_certificate(stream.read(), layout.NODE_CERTIFICATE)
-    except (OSError, RaftStateError):
+    except FileNotFoundError:
         return None
+    except OSError as error:
+        raise Unread(f"{path}: {error.strerror}") from None
+    except RaftStateError as error:
+        raise Damaged(f"{directory(root_dir)}: {error}") from None
 
 
 def holds_raft_log(root_dir: str) -> bool:
     """Whether a manager's raft log lies here: the objects of a swarm, readable or not.
 
-    :raises OSError: the directory is there and cannot be read.
+    :raises Unread: there may be one, and the folder cannot be read.
     """
+    folder = os.path.join(directory(root_dir), "raft", "wal-v3-encrypted")
     try:
-        with os.scandir(os.path.join(directory(root_dir), "raft", "wal-v3-encrypted")) as entries:
+        with os.scandir(folder) as entries:
             return any(entry.name.endswith(".wal") for entry in entries)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise Unread(f"{folder}: {error.strerror}") from None
 
 
 def newest_snapshot(root_dir: str) -> str:

@@ -49,7 +49,7 @@ def survey(engine: Engine, swarm_id: str, unlock_keys: Iterable[str], timeout: f
     :raises Refused: it cannot be; Docker runs as before, as far as it did.
     """
     with stopped.alone(stopped.OTHERS):
-        here = forcing.look(engine)
+        here = forcing.read(engine)
         if here.swarm_id != swarm_id:
             raise Refused(f"Nothing was changed: the state on this host is of swarm {here.swarm_id or 'none'}, not of "
                           f"{swarm_id}.")

@@ -506,7 +506,7 @@ def test_without_the_right_to_look_nothing_is_done(
     engine: Engine, script: Script, here: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def may_not(_root: str) -> bool:
-        raise PermissionError(13, "Permission denied", "raft")
+        raise membership.statedir.Unread("raft: Permission denied")
 
     monkeypatch.setattr(membership.statedir, "holds_raft_log", may_not)
     with pytest.raises(Refused, match=r"Permission denied.*become: true"):

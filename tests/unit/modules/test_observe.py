@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.quorum.swarm.plugins.module_utils import host, observe
 from ansible_collections.quorum.swarm.plugins.module_utils.core import keyring
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, LocalState
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import EngineError
 
 from tests.unit.modules.conftest import Host
@@ -188,3 +188,45 @@ def test_another_hosts_engine_is_refused() -> None:
     params: dict[str, Any] = {"docker_host": "tcp://198.51.100.1:2375", "api_timeout": 5, "gather": []}
     with pytest.raises(EngineError, match="only the socket of the host's own engine"):
         observe.observe(params)
+
+
+# What lies on the disk.
+
+
+def on_disk(script: Script) -> LocalState:
+    return see(script.host, "state").state
+
+
+def test_the_state_on_the_disk_is_told_with_the_time_of_its_certificate(script: Script, here: Host) -> None:
+    here.certificate("n1", "swarm-manager")
+    here.raft_log()
+    found = on_disk(script)
+    assert (found.swarm_id, found.node_id, found.role, found.raft_log) == ("s1", "n1", "manager", True)
+    assert (found.not_before, found.not_after) == ("2026-11-22T07:20:00+00:00", "2027-02-20T07:20:00+00:00")
+    assert found.unread == ""
+
+
+def test_where_nothing_lies_nothing_is_unread(script: Script, here: Host) -> None:
+    found = on_disk(script)
+    assert (found.swarm_id, found.unread, found.root_dir) == ("", "", str(here.root))
+
+
+def test_a_damaged_certificate_is_not_an_absent_one(script: Script, here: Host) -> None:
+    here.certificate("n1", "swarm-manager")
+    (here.root / "swarm" / "certificates" / "swarm-node.crt").write_text("no certificate")
+    found = on_disk(script)
+    assert "certificates/swarm-node.crt" in found.unread
+    assert found.swarm_id == ""
+
+
+@pytest.mark.parametrize("spoil", ["swarm/certificates/swarm-node.crt", "swarm/raft/wal-v3-encrypted", "swarm"])
+def test_what_cannot_be_read_is_not_absent(script: Script, here: Host, spoil: str) -> None:
+    here.certificate("n1", "swarm-manager")
+    here.raft_log()
+    path = here.root / spoil
+    path.rename(here.root / "away")
+    path.symlink_to(path)  # ELOOP, which stops root, too
+    found = on_disk(script)
+    assert f"{here.root}/swarm" in found.unread
+    assert "symbolic links" in found.unread
+    assert (found.swarm_id, found.raft_log) == ("", False), "nothing of it counts"
