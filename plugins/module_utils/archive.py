@@ -308,20 +308,24 @@ def prove(archive: Archive, unlock_keys: Sequence[str] = ()) -> Proof:
         raise BadArchive(f"{path}: {where}: {fact}.")
     told = {"swarm": manifest.swarm_id, "node": manifest.node_id, "raft term": manifest.term,
             "raft index": manifest.index, "commit index": manifest.commit, "raft ID": manifest.raft_id,
-            "raft address": manifest.raft_addr, "unlock key's version": manifest.kek_version}
+            "unlock key's version": manifest.kek_version}
     if state.certificate.role != MANAGER:
         raise BadArchive(f"{path}: its certificate is a worker's: no swarm starts from it.")
     position = state.position
     found = {"swarm": state.certificate.swarm, "node": state.certificate.node, "raft term": position.last_term,
              "raft index": position.last_index, "commit index": position.commit,
-             "raft ID": f"{state.log.owner.raft_id:x}", "raft address": state.log.owner.address,
-             "unlock key's version": state.node_key.kek_version}
+             "raft ID": f"{state.log.owner.raft_id:x}", "unlock key's version": state.node_key.kek_version}
     for what, value in told.items():
         if value != found[what]:
             raise BadArchive(f"{path}: its manifest names the {what} {value}, and the state has {found[what]}.")
     if manifest.autolock and not state.node_key.locked:
         raise BadArchive(f"{path}: its manifest calls the swarm autolocked, and the node's key lies in it unlocked.")
-    return _opened(archive, state, unlock_keys)
+    proof = _opened(archive, state, unlock_keys)
+    address = states.raft_address(state, proof.contents)
+    if manifest.raft_addr != address and (address or proof.contents is not None):
+        raise BadArchive(f"{path}: its manifest names the raft address {manifest.raft_addr or '(none)'}, and the state "
+                         f"has {address or 'none'}.")
+    return proof
 
 
 def _opened(archive: Archive, state: states.State, unlock_keys: Sequence[str]) -> Proof:

@@ -194,6 +194,10 @@ def _pack(
     if wrong:
         raise Refused(f"The copy is not what the swarm said ({'; '.join(wrong[:3])}), so there is no archive. Docker "
                       "runs. Run again; if it stays so, this manager does not follow the others.")
+    address, listed = states.raft_address(state, contents), before.managers.get(before.node_id, "")
+    if address != listed:
+        raise Refused(f"The copy is not what the swarm said (this manager is {address or 'without an address'} in its "
+                      f"raft log, and the swarm lists it at {listed}), so there is no archive. Docker runs. Run again.")
     settings = state.settings
     position = state.position
     name = retention.Name(before.swarm.id, request.host or before.hostname, taken_at)
@@ -205,7 +209,7 @@ def _pack(
         taken_at=taken_at.isoformat(timespec="seconds"),
         engine_version=before.engine_version,
         zone=before.zone,
-        raft_addr=state.log.owner.address,
+        raft_addr=address,
         listen_addr=settings.listen_addr if settings else "",
         advertise_addr=settings.advertise_addr if settings else "",
         data_path_addr=settings.data_path_addr if settings else "",

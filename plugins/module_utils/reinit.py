@@ -42,6 +42,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils.journal import (
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import keys, layout
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import state as states
+from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import RaftStateError
+from ansible_collections.quorum.swarm.plugins.module_utils.raft.store import Contents
 
 PATIENCE = 30 * 10**9
 """Nanoseconds: the heartbeat period of a swarm that has just been made of an old state. Six of them make three minutes
@@ -108,6 +110,7 @@ class Source:
     node_id: str
     listen_addr: str
     advertise_addr: str
+    """``host:port`` by which the raft membership has it, whatever docker-state.json says; empty: nothing says it."""
     data_path_addr: str
     autolock: bool
     locked: bool
@@ -126,11 +129,11 @@ class Source:
         found = states.read_state(files)
         opened = states.prove_keys(found, unlock_key or None)
         settings = found.settings
-        address = found.log.owner.address
+        address = states.raft_address(found, _opened(found, unlock_key or None))
         return cls(
             files, modes, found.certificate.swarm, found.certificate.node,
             settings.listen_addr if settings else address,
-            settings.advertise_addr if settings else address,
+            address,
             settings.data_path_addr if settings else "",
             autolock or found.node_key.locked, found.node_key.locked, keys.opened_file(found.node_key, opened),
         )
@@ -153,6 +156,14 @@ class Source:
             "ForceNewCluster": True,
             "Spec": {"EncryptionConfig": {"AutoLockManagers": self.autolock}},
         }
+
+
+def _opened(found: states.State, unlock_key: str | None) -> Contents | None:
+    """What the state seals. None where this reader cannot tell: the engine may all the same."""
+    try:
+        return states.open_contents(found, unlock_key)
+    except RaftStateError:
+        return None
 
 
 @dataclass

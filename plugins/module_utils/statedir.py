@@ -85,8 +85,9 @@ def known_managers(root_dir: str) -> list[tuple[str, str]]:
     """(node ID, raft address) of the managers that this node would contact when it starts; empty where unknown."""
     try:
         with open(os.path.join(directory(root_dir), layout.KNOWN_MANAGERS), "rb") as stream:
-            return [(str(one["node_id"]), str(one["addr"])) for one in json.load(stream)]
-    except (OSError, ValueError, LookupError, TypeError):
+            # (Until its first session a node knows only an address, and the engine leaves out what is empty.)
+            return [(str(one.get("node_id") or ""), str(one["addr"])) for one in json.load(stream)]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return []
 
 

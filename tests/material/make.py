@@ -23,7 +23,7 @@ from tests.material import Capture, store
 from tests.material.truth import compare
 
 SUITES = ("bookworm", "trixie", "forky")
-CASES = ("plain", "snapshot", "rotating", "locked", "received", "rekeyed", "second-segment")
+CASES = ("plain", "snapshot", "rotating", "locked", "received", "rekeyed", "promoted", "second-segment")
 STATE = "/var/lib/docker/swarm"
 
 # Runs on a node: the API's answers, as one JSON object.
@@ -162,6 +162,7 @@ class Maker:
         self.received()
         self.rotate_unlock_key()
         self.case("rekeyed", self.m3)
+        self.promoted()
         self.segments()
 
     def swarm(self) -> None:
@@ -241,6 +242,25 @@ class Maker:
         self.m3.run(f"docker swarm join --advertise-addr {self.m3.addr} --token {token} {self.m1.addr}:2377")
         self.m3.run(f"until grep -q ENCRYPTED {STATE}/certificates/swarm-node.key; do sleep 0.2; done")
         self.case("received", self.m3)
+
+    def promoted(self) -> None:
+        """A worker that joined as Docker's documentation shows it, without an address, and was promoted, demoted and
+        promoted again: its own files do not say where it is.
+        """
+        self.m1.run("docker node demote m2 && sleep 1")
+        self.m2.run("docker swarm leave --force")
+        self.m1.run("until docker node ls | grep -q 'm2.*Down'; do sleep 0.5; done; docker node rm --force m2")
+        token = self.m1.run("docker swarm join-token -q worker").stdout.strip()
+        self.m2.run(f"docker swarm join --token {token} {self.m1.addr}:2377")
+        self.m1.run("docker node promote m2")
+        self.m2.run("until docker node ls; do sleep 0.5; done")
+        self.m1.run("docker node demote m2")
+        self.m2.run("until ! docker node ls; do sleep 0.5; done; sleep 3")
+        self.m1.run("docker node promote m2")
+        self.m2.run("until docker node ls; do sleep 0.5; done")
+        if self.unlock_key:
+            self.m2.run(f"until grep -q ENCRYPTED {STATE}/certificates/swarm-node.key; do sleep 0.2; done")
+        self.case("promoted", self.m2)
 
     def segments(self) -> None:
         """More than 64 MB of log: two segments (too large to be kept), then the first one cleared away."""

@@ -74,7 +74,7 @@ def of_files(files: Mapping[str, bytes], **said: Any) -> Packing:
         "zone": "b",
         "taken_at": TAKEN_AT,
         "engine_version": "26.1.5",
-        "raft_addr": state.log.owner.address,
+        "raft_addr": states.raft_address(state),
         "raft_id": f"{state.log.owner.raft_id:x}",
         "term": state.position.last_term,
         "index": state.position.last_index,

@@ -32,7 +32,7 @@ from .archives import OTHER_KEY, Packing, capture, member, of_capture, of_files,
 from .raft import forge, manager
 
 CAPTURES = [one.name for one in material.captures()]
-PLAIN, LOCKED = "trixie-plain", "trixie-locked"
+PLAIN, LOCKED, PROMOTED = "trixie-plain", "trixie-locked", "trixie-promoted"
 
 
 def small() -> Packing:
@@ -292,6 +292,10 @@ BAD: dict[str, tuple[Callable[[Path], str], str]] = {
     "other address": (
         packed(lambda good: good.say(raft_addr="192.0.2.1:2377")),
         "its manifest names the raft address 192.0.2.1:2377, and the state has",
+    ),
+    "other address than the membership's": (
+        lambda folder: of_capture(PROMOTED).say(raft_addr="0.0.0.0:2377").write(folder),
+        "its manifest names the raft address 0.0.0.0:2377, and the state has 198.18.",
     ),
     "other key version": (
         packed(lambda good: good.say(kek_version=7)),

@@ -59,6 +59,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.raft.wal import (
 )
 
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
+_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?")
 _DIGITS = 20  # of the longest number in the engine's JSON files
 
 
@@ -77,7 +78,12 @@ class Position:
 
 @dataclass(frozen=True)
 class KnownManager:
-    """A manager that this node would contact when it starts."""
+    """A manager that this node would contact when it starts.
+
+    Attributes:
+        node_id: empty where this node knows only the address: until its first session it is what its join was told.
+        address: HOST:PORT.
+    """
 
     node_id: str
     address: str
@@ -85,7 +91,14 @@ class KnownManager:
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """What docker-state.json says: how this host takes part in the swarm. Texts as the engine wrote them."""
+    """What docker-state.json says: how this host takes part in the swarm. Texts as the engine wrote them.
+
+    Attributes:
+        local_addr, advertise_addr: empty after `docker swarm join` without `--advertise-addr`. The engine looks for an
+            address at each start then, and the raft membership has the one that the leader saw (`raft_address`).
+        listen_addr: empty where an engine wrote none.
+        data_path_addr: empty where the swarm's traffic uses the advertised address.
+    """
 
     local_addr: str
     listen_addr: str
@@ -151,6 +164,9 @@ def read_state(files: Mapping[str, bytes]) -> State:
     settings: EngineSettings | None = None
     try:
         known = _known_managers(files)
+    except CorruptStateError as error:
+        damage.append((error.where, error.fact))
+    try:
         settings = _settings(files)
     except CorruptStateError as error:
         damage.append((error.where, error.fact))
@@ -176,6 +192,34 @@ def open_contents(state: State, unlock_key: str | None = None) -> Contents:
         RaftStateError: LockedStateError, WrongKeyError, CorruptStateError or MissingLibraryError.
     """
     return read_contents(state.log, state.snapshot, open_data_keys(state.node_key, unlock_key, NODE_KEY))
+
+
+def raft_address(state: State, contents: Contents | None = None) -> str:
+    """ADDRESS:PORT by which the other managers know this one; empty: nothing here says it.
+
+    The raft membership counts: it has the address that the leader saw. The metadata of the log has what the engine was
+    told when it became a manager, 0.0.0.0 where it was told nothing. Where nothing can be opened, state.json has it.
+
+    Args:
+        contents: what `open_contents` returned; None where nothing could be opened.
+    """
+    owner = state.log.owner
+    for member in contents.members if contents is not None else ():
+        if member.raft_id == owner.raft_id and is_specified(member.address):
+            return member.address
+    if is_specified(owner.address):
+        return owner.address
+    return next((one.address for one in state.known_managers
+                 if one.node_id == owner.node_id and is_specified(one.address)), "")
+
+
+def is_specified(endpoint: str) -> bool:
+    """Whether ADDRESS:PORT names a host, unlike 0.0.0.0:2377, [::]:2377 and an empty text."""
+    host = endpoint.rpartition(":")[0].strip("[]")
+    try:
+        return not ipaddress.ip_address(host.partition("%")[0]).is_unspecified
+    except ValueError:
+        return bool(host)
 
 
 def _needed(files: Mapping[str, bytes], path: str) -> bytes:
@@ -214,11 +258,11 @@ def _log(files: Mapping[str, bytes], snapshot: Snapshot | None, damage: list[tup
 
 
 def _known_managers(files: Mapping[str, bytes]) -> tuple[KnownManager, ...]:
-    """Read state.json."""
+    """Read state.json. The engine leaves out what is empty in it."""
     content = _json(files[KNOWN_MANAGERS], KNOWN_MANAGERS) if KNOWN_MANAGERS in files else []
     if not isinstance(content, list):
         raise CorruptStateError(KNOWN_MANAGERS, "not a list of managers")
-    return tuple(KnownManager(_text(entry, "node_id", KNOWN_MANAGERS), _endpoint(entry, "addr", KNOWN_MANAGERS))
+    return tuple(KnownManager(_text(entry, "node_id", KNOWN_MANAGERS), _remote(entry, "addr", KNOWN_MANAGERS))
                  for entry in content)
 
 
@@ -227,9 +271,12 @@ def _settings(files: Mapping[str, bytes]) -> EngineSettings | None:
     if ENGINE_SETTINGS not in files:
         return None
     content = _json(files[ENGINE_SETTINGS], ENGINE_SETTINGS)
+    listen_addr = _endpoint(content, "ListenAddr", ENGINE_SETTINGS)
+    if not listen_addr:
+        raise CorruptStateError(ENGINE_SETTINGS, "ListenAddr is empty, which the engine always writes")
     return EngineSettings(
         local_addr=_text(content, "LocalAddr", ENGINE_SETTINGS),
-        listen_addr=_endpoint(content, "ListenAddr", ENGINE_SETTINGS),
+        listen_addr=listen_addr,
         advertise_addr=_endpoint(content, "AdvertiseAddr", ENGINE_SETTINGS),
         data_path_addr=_text(content, "DataPathAddr", ENGINE_SETTINGS),
         join_in_progress=content.get("JoinInProgress") is True,
@@ -237,21 +284,39 @@ def _settings(files: Mapping[str, bytes]) -> EngineSettings | None:
 
 
 def _endpoint(content: Any, key: str, path: str) -> str:
-    """An ADDRESS:PORT in a JSON object. The engine resolves names of interfaces before it writes them there."""
+    """An ADDRESS:PORT in a JSON object, or nothing. The engine resolves names of interfaces before it writes them
+    there.
+    """
     text = _text(content, key, path)
-    host, _colon, port = text.rpartition(":")
-    try:
-        if host.startswith("[") == ("." in host) or not _PORT.fullmatch(port) or int(port) > 65535:
-            raise ValueError(text)
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        raise CorruptStateError(path, f"{key} is not an address and a port") from None
+    if text and not _is_endpoint(text, names=False):
+        raise CorruptStateError(path, f"{key} is not an address and a port")
     return text
 
 
+def _remote(content: Any, key: str, path: str) -> str:
+    """The HOST:PORT of another manager. Before a node's first session it is what `docker swarm join` was told: a name,
+    perhaps.
+    """
+    text = _text(content, key, path)
+    if not _is_endpoint(text, names=True):
+        raise CorruptStateError(path, f"{key} is not a host and a port")
+    return text
+
+
+def _is_endpoint(text: str, names: bool) -> bool:
+    """Whether this is ADDRESS:PORT; with names: or NAME:PORT."""
+    host, _colon, port = text.rpartition(":")
+    if not _PORT.fullmatch(port) or int(port) > 65535:
+        return False
+    try:
+        return host.startswith("[") == (ipaddress.ip_address(host.strip("[]")).version == 6)
+    except ValueError:
+        return names and _NAME.fullmatch(host) is not None
+
+
 def _text(content: Any, key: str, path: str) -> str:
-    """A text in a JSON object, which the engine always writes, be it empty."""
-    value = content.get(key) if isinstance(content, dict) else None
+    """A text in a JSON object; empty where the engine left it out."""
+    value = content.get(key, "") if isinstance(content, dict) else None
     if not isinstance(value, str):
         raise CorruptStateError(path, f"{key} is not a text")
     return value

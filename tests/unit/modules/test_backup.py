@@ -127,12 +127,12 @@ def make(
     return lambda name: Manager(tmp_path, script, systemd, name)
 
 
-@pytest.mark.parametrize("name", [PLAIN, LOCKED])
+@pytest.mark.parametrize("name", [PLAIN, LOCKED, "bookworm-promoted", "trixie-promoted", "forky-promoted"])
 def test_an_archive_is_taken_and_is_what_the_swarm_was(make: Callable[[str], Manager], name: str) -> None:
     manager = make(name)
     result = manager.take()
     assert (manager.stops, manager.systemd.docker) == (1, "active")
-    assert manager.unlocked_with == [manager.capture.unlock_key] * (name == LOCKED)
+    assert manager.unlocked_with == [manager.capture.unlock_key] * (name != PLAIN)
     opened = archive.read(result["archive"])
     keys = [manager.capture.unlock_key] if manager.capture.unlock_key else []
     assert archive.prove(opened, keys).keys_proven
@@ -141,6 +141,9 @@ def test_an_archive_is_taken_and_is_what_the_swarm_was(make: Callable[[str], Man
     assert (told.host, told.hostname, told.zone, told.engine_version) == ("m2", "h1", "b", manager.capture.engine)
     assert (told.swarm_id, told.node_id) == (manager.state.certificate.swarm, manager.state.certificate.node)
     assert told.managers == manager.capture.truth["managers"]
+    assert told.raft_addr == told.managers[told.node_id]
+    # What docker-state.json says stays what it says: nothing, of a manager that joined without --advertise-addr.
+    assert told.advertise_addr == ("" if name.endswith("promoted") else told.raft_addr)
     assert (told.default_addr_pool, told.subnet_size, told.data_path_port) == (("10.0.0.0/8",), 24, 4789)
     assert {key for key, _name in told.objects["secret"]} == {row[0] for row in manager.capture.truth["secret"]}
     assert result["sha256"] == archive.checksum_of(result["archive"])

@@ -54,6 +54,18 @@ def source_of(machine: Machine) -> Source:
     return Source.of(machine.archived, MODES, machine.unlock_key, bool(machine.unlock_key))
 
 
+@pytest.mark.parametrize("suite", ["bookworm", "trixie", "forky"])
+def test_the_address_is_that_of_the_raft_membership(suite: str) -> None:
+    """Of a manager that joined without --advertise-addr neither docker-state.json nor the log's metadata has it."""
+    one = capture(f"{suite}-promoted")
+    for files in (one.files, {path: content for path, content in one.files.items() if path != ENGINE_SETTINGS}):
+        source = Source.of(files, MODES, one.unlock_key or "", True)
+        address = one.truth["managers"][source.node_id]
+        assert not address.startswith("0.0.0.0")
+        assert source.body()["AdvertiseAddr"] == source.advertise_addr == address
+        assert source.listen_addr == ("0.0.0.0:2377" if ENGINE_SETTINGS in files else address)
+
+
 def entry_of(machine: Machine, ran: bool = True) -> Entry:
     found = machine.state.certificate
     return Entry("restore", found.swarm, found.node, "a" * 64, aside=str(machine.own / "aside" / "x-restore" / "swarm"),

@@ -4,6 +4,8 @@
 """The truth test: states of real engines of all three versions, against what their API said. See tests/material."""
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import keys, state
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import (
@@ -47,7 +49,7 @@ def test_without_a_key(capture: material.Capture) -> None:
     """Who wrote it, how far it goes and whether it is locked stands there in clear."""
     found = read(capture)
     assert found.certificate.swarm == capture.truth["cluster"][0][0]
-    assert found.log.owner.address == capture.truth["managers"][found.certificate.node]
+    assert state.raft_address(found) == capture.truth["managers"][found.certificate.node]
     assert found.node_key.locked == (capture.unlock_key is not None)
     # After a stop in order everything is committed, and the log ends where it ends.
     assert found.position.commit == found.position.last_index == found.log.last_index
@@ -112,6 +114,21 @@ def test_received(capture: material.Capture) -> None:
     files = {path: content for path, content in capture.files.items() if not path.endswith(".snap")}
     with pytest.raises(RaftStateError, match=r"follows entry|is committed"):
         state.read_state(files)
+
+
+@pytest.mark.parametrize("capture", of("promoted"), ids=lambda c: c.name)
+def test_promoted(capture: material.Capture) -> None:
+    """A manager that was told no address: the membership has it, the log's metadata and docker-state.json do not."""
+    found = read(capture)
+    assert found.damage == ()
+    assert found.settings is not None
+    assert (found.settings.local_addr, found.settings.advertise_addr) == ("", "")
+    assert found.log.owner.address == "0.0.0.0:2377"
+    wanted = capture.truth["managers"][found.certificate.node]
+    assert state.raft_address(found, state.open_contents(found, capture.unlock_key)) == wanted
+    alone = dataclasses.replace(found, known_managers=())
+    assert state.raft_address(alone, state.open_contents(found, capture.unlock_key)) == wanted
+    assert state.raft_address(alone) == ""
 
 
 @pytest.mark.parametrize("capture", of("second-segment"), ids=lambda c: c.name)

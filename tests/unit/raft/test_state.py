@@ -547,15 +547,56 @@ class TestState:
             assert [file for file, _ in read.damage] == [path]
             assert read.position.commit == 1
 
-    @pytest.mark.parametrize(("address", "good"), [
-        ("198.18.0.11:2377", True), ("0.0.0.0:1", True), ("[fd00::1]:2377", True), ("fd00::1:2377", False),
-        ("[198.18.0.11]:2377", False), ("198.18.0.11:0", False), ("198.18.0.11:65536", False), ("198.18.0.x:1", False),
-        ("198.18.0.11", False), (":2377", False), ("", False),
+    @pytest.mark.parametrize(("address", "remote", "own"), [
+        ("198.18.0.11:2377", True, True), ("0.0.0.0:1", True, True), ("[fd00::1]:2377", True, True),
+        ("[::ffff:198.18.0.11]:2377", True, True), ("fd00::1:2377", False, False), ("[198.18.0.11]:2377", False, False),
+        ("198.18.0.11:0", False, False), ("198.18.0.11:65536", False, False), ("198.18.0.11", False, False),
+        (":2377", False, False),
+        # `docker swarm join NAME`: until the first session.
+        ("manager-1.example.org:2377", True, False), ("manager 1:2377", False, False),
+        # `docker swarm join` without --advertise-addr.
+        ("", False, True),
     ])
-    def test_addresses(self, address: str, good: bool) -> None:
+    def test_addresses(self, address: str, remote: bool, own: bool) -> None:
+        files = Manager().write(b"").files()
         text = json.dumps([{"node_id": "n", "addr": address}]).encode()
+        assert (state.read_state(files | {layout.KNOWN_MANAGERS: text}).damage == ()) is remote
+        text = json.dumps({"ListenAddr": "0.0.0.0:2377", "AdvertiseAddr": address}).encode()
+        assert (state.read_state(files | {layout.ENGINE_SETTINGS: text}).damage == ()) is own
+
+    def test_a_manager_of_which_only_the_address_is_known(self) -> None:
+        text = b'[{"addr":"198.18.0.11:2377"}]'
         read = state.read_state(Manager().write(b"").files() | {layout.KNOWN_MANAGERS: text})
-        assert (read.damage == ()) is good
+        assert (read.damage, read.known_managers) == ((), (state.KnownManager("", "198.18.0.11:2377"),))
+
+    def test_one_damaged_file_does_not_hide_the_other(self) -> None:
+        read = state.read_state(Manager().write(b"").files() | {layout.KNOWN_MANAGERS: b"?"})
+        assert read.settings is not None
+        assert [path for path, _ in read.damage] == [layout.KNOWN_MANAGERS]
+
+    @pytest.mark.parametrize(("endpoint", "specified"), [
+        ("198.18.0.11:2377", True), ("[fd00::1]:2377", True), ("0.0.0.0:2377", False), ("[::]:2377", False),
+        (":2377", False), ("", False), ("manager-1:2377", True),
+    ])
+    def test_whether_an_address_names_a_host(self, endpoint: str, specified: bool) -> None:
+        assert state.is_specified(endpoint) is specified
+
+    @pytest.mark.parametrize(("metadata", "membership", "known", "wanted"), [
+        ("198.18.0.11:2377", "198.18.0.11:2377", "198.18.0.11:2377", "198.18.0.11:2377"),
+        ("0.0.0.0:2377", "198.18.0.12:2377", "", "198.18.0.12:2377"),
+        ("[::]:2377", "[fd00::12]:2377", "", "[fd00::12]:2377"),
+        # What the leader saw counts more than what the engine was told.
+        ("198.18.0.11:2377", "198.18.0.12:2377", "198.18.0.13:2377", "198.18.0.12:2377"),
+        ("0.0.0.0:2377", "", "198.18.0.13:2377", "198.18.0.13:2377"),
+        ("0.0.0.0:2377", "", "", ""),
+    ])
+    def test_the_address_of_a_manager(self, metadata: str, membership: str, known: str, wanted: str) -> None:
+        read = state.read_state(Manager().write(b"").files())
+        owner = dataclasses.replace(read.log.owner, address=metadata)
+        managers = (state.KnownManager("other", "198.18.0.99:2377"), state.KnownManager(owner.node_id, known))
+        read = dataclasses.replace(read, log=dataclasses.replace(read.log, owner=owner), known_managers=managers)
+        members = (wal.Member(99, "other", "198.18.0.99:2377"), dataclasses.replace(owner, address=membership))
+        assert state.raft_address(read, store.Contents((), members, (), ())) == wanted
 
     @given(st.data())
     def test_any_bytes_give_facts_or_a_declared_error(self, data: st.DataObject) -> None:
