@@ -108,8 +108,9 @@ def _source_of(folder: str, request: Request) -> tuple[reinit.Source, str]:
 def _need_address(source: reinit.Source) -> None:
     """:raises Refused: this host does not have the manager's address."""
     if not source.advertise_addr:
-        raise Refused("Nothing was changed: neither the raft membership nor any other file of this manager's state says "
-                      "by which address the other managers know it. Name another survivor in swarm_recover_survivor.")
+        raise Refused("Nothing was changed: neither the raft membership nor any other file of this manager's state "
+                      "says by which address the other managers know it. Name another survivor in "
+                      "swarm_recover_survivor.")
     wanted = source.advertise_addr.rpartition(":")[0].strip("[]")
     own = [one["address"] for one in host.addresses()]
     if wanted not in own:

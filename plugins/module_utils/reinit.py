@@ -110,7 +110,7 @@ class Source:
     node_id: str
     listen_addr: str
     advertise_addr: str
-    """``host:port`` by which the raft membership has it, whatever docker-state.json says; empty: nothing says it."""
+    """``host:port`` by which the raft membership has it, whatever the engine's settings say; empty: nothing says it."""
     data_path_addr: str
     autolock: bool
     locked: bool

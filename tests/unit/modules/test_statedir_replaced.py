@@ -233,12 +233,17 @@ def test_without_its_log(old: Path, tmp_path: Path) -> None:
         path.removeprefix("raft/"): content for path, content in OLD.items() if path.startswith("raft/")}  # fmt: skip
 
 
-@pytest.mark.parametrize("content", [None, b"{", b"7", b"[7]", b'[{"addr": "x"}]', b"\xff", b"null"])
+@pytest.mark.parametrize("content", [None, b"{", b"7", b"[7]", b'[{"node_id": "n"}]', b"\xff", b"null"])
 def test_managers_that_cannot_be_read_are_none(old: Path, content: bytes | None) -> None:
     (old / "state.json").unlink()
     if content is not None:
         (old / "state.json").write_bytes(content)
     assert statedir.known_managers(str(old.parent)) == []
+
+
+def test_a_manager_of_which_only_the_address_is_known(old: Path) -> None:
+    (old / "state.json").write_bytes(b'[{"addr": "198.18.0.11:2377"}]')
+    assert statedir.known_managers(str(old.parent)) == [("", "198.18.0.11:2377")]
 
 
 @pytest.mark.parametrize(
