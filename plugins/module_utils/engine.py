@@ -20,6 +20,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from ansible_collections.quorum.swarm.plugins.module_utils.core import engines
+
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 DEFAULT_TIMEOUT = 22.0
 """Seconds for one call. The engine itself gives up after 20 s: a little more, so that its own words come through."""
@@ -234,7 +236,7 @@ class Engine:
         return min(limit, left)
 
     def _connected(self, timeout: float) -> Any:
-        """The SDK's client; connecting asks the engine for its API version."""
+        """The SDK's client; connecting asks the engine for its API version, and speaks none that was never tried."""
         if self._client is None:
             try:
                 import docker
@@ -245,6 +247,11 @@ class Engine:
                 ) from None
             try:
                 client = docker.APIClient(base_url=self._host, version="auto", timeout=math.ceil(timeout))
+                spoken = engines.api_version(client.api_version)
+                if spoken != client.api_version:
+                    said = client.version(api_version=False)
+                    spoken = engines.api_version(said["ApiVersion"], said.get("MinAPIVersion") or "")
+                    client = docker.APIClient(base_url=self._host, version=spoken, timeout=math.ceil(timeout))
             except Exception as error:
                 raise self._unreachable(error, timeout) from None
             client.trust_env = False
@@ -383,6 +390,11 @@ class Engine:
                 found[str(raw["Name"])] = sorted({str(peer["IP"]) for peer in peers})
         return found
 
+    def encrypted_networks(self) -> list[str]:
+        """Names of the swarm's overlay networks whose traffic is encrypted."""
+        listed = self.call("GET", "/networks", params={"filters": json.dumps({"driver": ["overlay"]})}) or []
+        return sorted(str(raw["Name"]) for raw in listed if "encrypted" in (raw.get("Options") or {}))
+
     def objects(self) -> dict[str, list[tuple[str, str]]]:
         """(ID, name) of what the swarm holds, by kind, in the words of ``core/manifest.py``: never a payload."""
         networks = self.call("GET", "/networks", params={"filters": json.dumps({"scope": ["swarm"]})})
@@ -505,6 +517,7 @@ def engine_facts(info: Mapping[str, Any]) -> dict[str, Any]:
         "live_restore": bool(info.get("LiveRestoreEnabled")),
         "containers_running": info.get("ContainersRunning") or 0,
         "error": "",
+        "firewall": (info.get("FirewallBackend") or {}).get("Driver") or "",
     }
 
 

@@ -173,6 +173,8 @@ def _ask(engine: Engine, gather: list[str], facts: dict[str, Any]) -> None:
         raise NoEngine("no Docker engine is installed on this host.")
     info = engine.info()
     facts["engine"] = engine_facts(info)
+    if facts["engine"]["firewall"] == "nftables":
+        facts["engine"]["swarm_nftables"] = services.feature("swarm-nftables")
     facts["membership"] = membership_facts(info)
     facts["membership"]["joined_through"] = statedir.joined_through(facts["engine"]["root_dir"])
     with contextlib.suppress(statedir.Unread):
@@ -184,6 +186,7 @@ def _ask(engine: Engine, gather: list[str], facts: dict[str, Any]) -> None:
         return
     if "swarm" in gather:
         facts["swarm"] = swarm_facts(engine.swarm())
+        facts["swarm"]["encrypted_networks"] = engine.encrypted_networks()
         if (facts["swarm"]["spec"].get("EncryptionConfig") or {}).get("AutoLockManagers"):
             facts["swarm"]["unlock_key_digest"] = keyring.digest(engine.unlock_key())
     if "nodes" in gather:

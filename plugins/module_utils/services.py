@@ -93,6 +93,14 @@ def root_dir(answered: str = "") -> str:
     return DEFAULT_ROOT
 
 
+def feature(name: str) -> bool:
+    """Whether the engine's configuration file turns one of its ``features`` on; False where it cannot be read."""
+    try:
+        return json.loads(read(unit_command().config_file))["features"][name] is True
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
 def try_config(command: daemon.CommandLine, text: str) -> str | None:
     """Have the engine's own program read a configuration: empty: it would; its words: it would not; None: unknown.
 

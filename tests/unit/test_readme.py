@@ -91,6 +91,7 @@ class World:
     nodes: Sequence[Node] = ()
     """The swarm, as m1 tells it; empty: there is none."""
     services: Sequence[Service] = ()
+    encrypted: tuple[str, ...] = ()
 
     @property
     def groups(self) -> dict[str, list[str]]:
@@ -116,7 +117,8 @@ class World:
                 addresses=(Address(str(HOSTS[name]["ansible_host"]), 24, "eth0"),),
             )
             if name == "m1" and self.nodes:
-                item = replace(item, swarm=Swarm("swarm-1"), nodes=tuple(self.nodes), services=tuple(self.services))
+                told = Swarm("swarm-1", encrypted_networks=self.encrypted)
+                item = replace(item, swarm=told, nodes=tuple(self.nodes), services=tuple(self.services))
             found[name] = replace(item, **dict(self.seen.get(name, {})))
         return found
 
@@ -216,6 +218,12 @@ HOSTS_AND_SWARM = {
     "dynamic_address": World(seen={"m2": {"addresses": (Address("192.0.2.12", 24, "eth0", True),)}}),
     "engine_silent": World(seen={"w1": {"engine": Engine(True)}}),
     "engine_too_old": World(seen={"w1": {"engine": Engine(True, True, "19.03.15", "engine-w1")}}),
+    "encrypted_overlay_mix": World(
+        nodes=tuple(replace(node, engine_version="26.1.5") for node in SWARM[:3]),
+        encrypted=("secure",),
+        seen={"w1": {"engine": Engine(True, True, "29.1.3", "engine-w1")}},
+    ),
+    "firewall_nftables": World(seen={"w1": {"engine": Engine(True, True, "29.5.0", "engine-w1", firewall="nftables")}}),
     "foreign": World(shared={"swarm_id": "swarm-2"}, nodes=SWARM),
     "foreign_host": World(seen={"w1": {"membership": Membership("active", "node-x")}}, nodes=SWARM),
     "homeless_service": World(
@@ -226,6 +234,15 @@ HOSTS_AND_SWARM = {
         services=(Service("s1", "db", replicas=1, constraints=("node.hostname == w1",)),),
     ),
     "host_silent": World(seen=silent("w1")),
+    "ipv6_overlay": World(
+        hosts={"m2": {"swarm_advertise_addr": "2001:db8::12"}},
+        seen={
+            "m2": {
+                "engine": Engine(True, True, "20.10.24", "engine-m2"),
+                "addresses": (Address("2001:db8::12", 64, "eth0"),),
+            }
+        },
+    ),
     "live_restore": World(seen={"w1": {"engine": Engine(True, True, "26.1.5", "engine-w1", live_restore=True)}}),
     "locked": World(
         seen={name: {"membership": Membership("locked"), "problem": "locked"} for name in ("m1", "m2", "m3")}

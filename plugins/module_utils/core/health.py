@@ -18,6 +18,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
+    engines,
     expel,
     inventory,
     lease,
@@ -197,6 +198,8 @@ def examine(
             *_addresses(view, wanted, facts, host_of),
             *_tasks(view, host_of),
             *_engines(view, host_of),
+            *_firewalls(facts),
+            *_ipv6(view, host_of),
             *_lease(view, now),
         ]
         if view.swarm.ca_rotating:
@@ -779,6 +782,48 @@ def _engines(view: View, host_of: Mapping[str, str]) -> Iterator[Finding]:
             f"The nodes run {len(every)} engine versions: {told}.",
             "Upgrade one manager at a time, then the workers, until all run the same.",
         )
+    encrypted = view.swarm.encrypted_networks
+    version_of = {name_of(node, host_of): node.engine_version for node in view.nodes}
+    yield from engines.findings(version_of, bool(encrypted))
+    if encrypted and engines.encrypts_apart(every):
+        told = "; ".join(f"{version} on {_join(names)}" for version, names in sorted(every.items()))
+        yield Finding(
+            "encrypted_overlay_cut",
+            "critical",
+            f"The encrypted network{'s' if len(encrypted) > 1 else ''} {_join(encrypted)} pass"
+            f"{'' if len(encrypted) > 1 else 'es'} no traffic between engines of this swarm: {told}.",
+            engines.ENCRYPTION.remedy,
+        )
+
+
+def _ipv6(view: View, host_of: Mapping[str, str]) -> Iterator[Finding]:
+    """Nodes whose containers are out of reach: their engines send no overlay traffic over IPv6."""
+    names = [name_of(node, host_of) for node in view.nodes
+             if ":" in node.addr and engines.is_older(node.engine_version, engines.IPV6_OVERLAY)]
+    if names and len(view.nodes) > 1:
+        yield Finding(
+            "ipv6_overlay",
+            "warning",
+            f"{_join(names)} {'has' if len(names) == 1 else 'have'} an IPv6 address in the swarm, and Docker before "
+            "25.0 sends no overlay traffic over IPv6: unless a data path address of IPv4 is set, their containers do "
+            "not reach those of other nodes.",
+            "Upgrade these engines to 25.0 or later.",
+        )
+
+
+def _firewalls(facts: Mapping[str, HostFacts]) -> Iterator[Finding]:
+    """Members whose engine refuses swarm mode at its next start."""
+    for host, item in facts.items():
+        if item.engine.firewall == "nftables" and not item.engine.swarm_nftables and item.membership.node_id:
+            yield Finding(
+                "firewall_nftables",
+                "critical",
+                f"Docker on {host} uses firewall-backend nftables without the feature swarm-nftables: the engine "
+                "refuses to be in a swarm with it.",
+                "Set firewall-backend to iptables in its daemon.json; or, from Docker 29.6 on, its feature "
+                "swarm-nftables to true.",
+                host,
+            )
 
 
 def _lease(view: View, now: datetime) -> Iterator[Finding]:

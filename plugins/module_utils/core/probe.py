@@ -100,6 +100,7 @@ def read(host: str, text: str) -> HostFacts:
             "hostname": str(info.get("Name") or ""),
             "root_dir": str(info.get("DockerRootDir") or ""),
             "live_restore": bool(info.get("LiveRestoreEnabled")),
+            "firewall": str(_mapping(info.get("FirewallBackend")).get("Driver") or ""),
             "containers_running": _number(info.get("ContainersRunning")),
             "error": why,
         },

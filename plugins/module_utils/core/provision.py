@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     address,
+    engines,
     expel,
     inventory,
     lease,
@@ -36,8 +37,6 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import (
     is_foreign,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, Swarm, View, address_of
-
-OLDEST_ENGINE = (20, 10)
 
 
 @dataclass(frozen=True)
@@ -363,6 +362,9 @@ def _decide(
         orders = [replace(order, role=matched[order.host].role) for order in orders
                   if order.host in matched and order.host not in haunted]
 
+    coming = [join.host for join in joins]
+    refusals.extend(_engines_that_cut(wanted, nodes, view, facts, coming, addr_of))
+    notes.extend(_defects(facts, coming))
     if view is not None:
         refusals.extend(expel.barred(view.swarm.labels, [join.host for join in joins], wanted.allowed))
     refusals = inventory.refused(refusals, wanted.allowed)
@@ -474,8 +476,7 @@ def _host_refusals(
             by_engine.setdefault(item.engine.id, []).append(host)
         if item.membership.node_id:
             by_node.setdefault(item.membership.node_id, []).append(host)
-        version = _version(item.engine.version)
-        if version and version < OLDEST_ENGINE:
+        if engines.is_older(item.engine.version, engines.OLDEST):
             found.append(Finding("engine_too_old", "critical",
                                  f"{host} runs Docker {item.engine.version}; 20.10 is the oldest that is supported.",
                                  "Upgrade its engine.", host, "swarm_allow_old_engine"))
@@ -541,11 +542,47 @@ def _may_belong(wanted: Wanted, facts: Mapping[str, HostFacts]) -> list[Finding]
     return found
 
 
-def _version(text: str) -> tuple[int, int] | None:
-    parts = text.split(".")
-    if len(parts) < 2 or not parts[0].isdigit() or not parts[1].isdigit():
-        return None
-    return int(parts[0]), int(parts[1])
+def _defects(facts: Mapping[str, HostFacts], coming: Sequence[str]) -> list[Finding]:
+    """What is known to be broken in the engines of hosts that join."""
+    return engines.findings({host: facts[host].engine.version for host in coming})
+
+
+def _engines_that_cut(
+    wanted: Wanted, nodes: Sequence[Node], view: View | None, facts: Mapping[str, HostFacts],
+    coming: Sequence[str], addr_of: Mapping[str, str],
+) -> list[Finding]:
+    """Engines whose join would itself cut something, or cannot work.
+
+    :param coming: hosts that join, or make the swarm.
+    """
+    found = []
+    encrypted = view.swarm.encrypted_networks if view is not None else ()
+    there = [node.engine_version for node in nodes if node.state == "ready"]
+    for host in coming:
+        engine = facts[host].engine
+        if encrypted and engine.version and not engines.encrypts_apart(there) and engines.encrypts_apart(
+                [*there, engine.version]):
+            found.append(Finding(
+                "encrypted_overlay_mix", "critical",
+                f"{host} runs Docker {engine.version}, the swarm {', '.join(sorted(set(there)))}, and between these "
+                f"the encrypted networks {', '.join(encrypted)} pass no traffic.",
+                f"Give it another engine than {engines.ENCRYPTION.versions}.", host, "swarm_allow_mixed_encryption"))
+        if engine.firewall == "nftables" and not engine.swarm_nftables:
+            found.append(Finding(
+                "firewall_nftables", "critical",
+                f"Docker on {host} uses firewall-backend nftables, and the engine refuses to be in a swarm with it.",
+                "Set firewall-backend to iptables in its daemon.json; or, from Docker 29.6 on, its feature "
+                "swarm-nftables to true.", host, "swarm_allow_nftables"))
+        want = wanted.node(host)
+        data_path = (want.data_path_addr if want is not None else "") or addr_of.get(host, "")
+        if ":" in data_path and engines.is_older(engine.version, engines.IPV6_OVERLAY):
+            found.append(Finding(
+                "ipv6_overlay", "critical",
+                f"{host} would send container traffic from {data_path}, and Docker {engine.version} sends no overlay "
+                "traffic over IPv6: containers on different nodes would never reach each other.",
+                "Upgrade its engine to 25.0 or later, or set swarm_data_path_addr to an IPv4 address.", host,
+                "swarm_allow_ipv6_overlay"))
+    return found
 
 
 def _orders(

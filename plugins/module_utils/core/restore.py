@@ -17,7 +17,13 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import backup_report, health, inventory, returning
+from ansible_collections.quorum.swarm.plugins.module_utils.core import (
+    backup_report,
+    engines,
+    health,
+    inventory,
+    returning,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.manifest import Manifest
@@ -352,17 +358,10 @@ def _address(source: Source, wanted: Wanted, host: str, facts: Mapping[str, Host
         f"{', '.join(own) or 'none'}): the address of a manager is fixed in its raft log.", remedy, host)]
 
 
-def _version(text: str) -> tuple[int, int] | None:
-    parts = text.split(".")
-    if len(parts) < 2 or not parts[0].isdigit() or not parts[1].isdigit():
-        return None
-    return int(parts[0]), int(parts[1])
-
-
 def _engine(host: str, here: HostFacts, told: Manifest) -> list[Finding]:
     """An older engine may not read what a newer one wrote."""
-    has, wrote = _version(here.engine.version), _version(told.engine_version)
-    if has is None or wrote is None or has >= wrote:
+    has, wrote = engines.parse(here.engine.version), engines.parse(told.engine_version)
+    if has is None or wrote is None or has[:2] >= wrote[:2]:
         return []
     return [Finding(
         "restore_older_engine", "critical",

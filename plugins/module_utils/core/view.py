@@ -198,6 +198,11 @@ class Engine:
     live_restore: bool = False
     containers_running: int = 0
     error: str = ""
+    firewall: str = ""
+    """``FirewallBackend.Driver``: ``iptables``, ``iptables+firewalld`` or ``nftables``; empty: the engine does not say
+    (API before 1.49)."""
+    swarm_nftables: bool = False
+    """Whether its configuration turns the feature ``swarm-nftables`` on."""
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Engine:
@@ -246,12 +251,15 @@ class Swarm:
     ca_rotating: bool = False
     unlock_key_digest: str = ""
     """The SHA-256 of the unlock key where autolock is on, to compare the kept key with; never the key."""
+    encrypted_networks: tuple[str, ...] = ()
+    """Names of the overlay networks whose traffic is encrypted (``--opt encrypted``)."""
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Swarm:
         """From the dictionary that ``swarm_info`` returns."""
         known = _known(cls, data)
         known["default_addr_pool"] = tuple(known.get("default_addr_pool", ()))
+        known["encrypted_networks"] = tuple(known.get("encrypted_networks", ()))
         return cls(**known)
 
     @property

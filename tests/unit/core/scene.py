@@ -55,7 +55,8 @@ class Scene:
 
     def __init__(self, case: Mapping[str, Any]) -> None:
         self.case = case
-        unknown = set(case) - {"inventory", "vars", "shared", "swarm", "services", "spec", "hosts", "swarm_id"}
+        unknown = set(case) - {"inventory", "vars", "shared", "swarm", "services", "spec", "hosts", "swarm_id",
+                               "encrypted"}
         if unknown:
             raise ValueError(f"no part of a scene: {unknown}")
         self.groups: dict[str, list[str]] = {name: [] for name in inventory.GROUPS}
@@ -72,7 +73,8 @@ class Scene:
                     own["swarm_zone"] = word
             self.hostvars[host] = {**own, **(case.get("vars") or {}).get(host, {})}
         self.shared = dict(case.get("shared") or {})
-        self.swarm = Swarm(case.get("swarm_id", SWARM), 1, case.get("spec") or {}, ("10.0.0.0/8",), 24, 4789)
+        self.swarm = Swarm(case.get("swarm_id", SWARM), 1, case.get("spec") or {}, ("10.0.0.0/8",), 24, 4789,
+                           encrypted_networks=tuple(case.get("encrypted") or ()))
         self.nodes = tuple(self._node(entry, words or "") for entry, words in entries.items())
         self.services = tuple(Service.of({"id": f"id-{item['name']}", "replicas": 1, **item})
                               for item in case.get("services") or ())
@@ -110,7 +112,7 @@ class Scene:
         item = HostFacts(
             host, said.get("hostname", host),
             engine=Engine(True, True, said.get("version", "26.1.5"), said.get("engine", f"engine-{host}"), host,
-                          live_restore="live-restore" in words),
+                          live_restore="live-restore" in words, firewall=said.get("firewall", "")),
             membership=Membership("inactive"), problem="not_member",
             libraries=tuple(said["libs"].split(",")) if "libs" in said else LIBRARIES,
             addresses=(Address(said.get("addr", self.addr[host]), 24, "eth0", "leased" in words),),

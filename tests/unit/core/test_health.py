@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.quorum.swarm.plugins.module_utils.core import health, lease, quorum, split, verdict
+from ansible_collections.quorum.swarm.plugins.module_utils.core import engines, health, lease, quorum, split, verdict
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import SEVERITIES, Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted, WantedNode
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
@@ -714,6 +714,32 @@ def test_a_time_that_cannot_be_read_is_no_finding(text: str) -> None:
     assert ids(case) == set()
 
 
+def test_known_defects_and_encrypted_networks() -> None:
+    case = Case()
+    for name in case.nodes:
+        case.alter(name, engine_version="29.2.0")
+    assert ids(case) == {("engine_defect", "warning")}
+    case.swarm = replace(case.swarm, encrypted_networks=("secure",))
+    case.alter("w1", engine_version="29.2.1")
+    assert one(case, "encrypted_overlay_cut").fact == (
+        "The encrypted network secure passes no traffic between engines of this swarm: 29.2.0 on m1, m2, m3 and w2; "
+        "29.2.1 on w1.")
+
+
+def test_a_member_with_nftables() -> None:
+    case = Case()
+    case.say("w1", engine=Engine(True, True, "29.6.0", firewall="nftables"))
+    assert ids(case) == {("firewall_nftables", "critical")}
+    case.say("w1", engine=Engine(True, True, "29.6.0", firewall="nftables", swarm_nftables=True))
+    assert ids(case) == set()
+
+
+def test_containers_out_of_reach_over_ipv6() -> None:
+    case = Case()
+    case.alter("w1", engine_version="20.10.24", addr="fd00::31")
+    assert one(case, "ipv6_overlay").fact.startswith("w1 has an IPv6 address in the swarm")
+
+
 def test_version_skew() -> None:
     case = Case()
     case.alter("w1", engine_version="20.10.24")
@@ -896,7 +922,7 @@ def test_the_backup_in_the_document() -> None:
 
 def test_the_readme_lists_exactly_the_findings_that_exist() -> None:
     source = (
-        "".join(Path(module.__file__ or "").read_text() for module in (health, split, verdict))
+        "".join(Path(module.__file__ or "").read_text() for module in (engines, health, split, verdict))
         + Path(health.inventory.__file__ or "").read_text().split("def count_voters")[1].split("def advertise")[0]
     )
     known = set(re.findall(r'Finding\(\s*"([a-z_]+)"', source)) | {"unlisted_managers", "unlisted_workers"}

@@ -108,6 +108,21 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         {"inventory": managers("abc") | W, "hosts": {"w1": "version=19.03.15"}}, "engine_too_old",
         "w1 runs Docker 19.03.15; 20.10 is the oldest that is supported. Upgrade its engine.",
         "swarm_allow_old_engine"),
+    "an engine that cuts encrypted networks": (
+        {"inventory": managers("abc") | W, "swarm": swarm("abc"), "hosts": {"w1": "version=29.1.3"},
+         "encrypted": ["secure"]},
+        "encrypted_overlay_mix", "w1 runs Docker 29.1.3, the swarm 26.1.5, and between these the encrypted networks "
+        "secure pass no traffic. Give it another engine than 28.2.2, 29.0.0 to 29.2.0.",
+        "swarm_allow_mixed_encryption"),
+    "an engine behind nftables": (
+        {"inventory": managers("abc") | W, "hosts": {"w1": "firewall=nftables"}}, "firewall_nftables",
+        "Docker on w1 uses firewall-backend nftables, and the engine refuses to be in a swarm with it.",
+        "swarm_allow_nftables"),
+    "an old engine with an IPv6 address": (
+        {"inventory": managers("abc") | W, "vars": {"m2": {"swarm_advertise_addr": "FD00::0:12"}},
+         "hosts": {"m2": "version=20.10.24 addr=fd00::12"}}, "ipv6_overlay",
+        "m2 would send container traffic from fd00::12, and Docker 20.10.24 sends no overlay traffic over IPv6",
+        "swarm_allow_ipv6_overlay"),
     "a very old engine": (
         {"inventory": managers("abc") | W, "hosts": {"w1": "version=1.13.1"}}, "engine_too_old",
         "w1 runs Docker 1.13.1", "swarm_allow_old_engine"),
