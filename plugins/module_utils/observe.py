@@ -186,13 +186,14 @@ def _ask(engine: Engine, gather: list[str], facts: dict[str, Any]) -> None:
         return
     if "swarm" in gather:
         facts["swarm"] = swarm_facts(engine.swarm())
-        facts["swarm"]["encrypted_networks"] = engine.encrypted_networks()
         if (facts["swarm"]["spec"].get("EncryptionConfig") or {}).get("AutoLockManagers"):
             facts["swarm"]["unlock_key_digest"] = keyring.digest(engine.unlock_key())
     if "nodes" in gather:
         facts["nodes"] = [node_facts(raw) for raw in engine.nodes()]
     if "services" in gather:
         facts["services"] = [service_facts(raw) for raw in engine.services()]
+        if facts["swarm"]:
+            facts["swarm"]["encrypted_networks"] = engine.encrypted_networks()
     if "tasks" in gather:
         facts["tasks"] = [task_facts(raw) for raw in engine.tasks() if is_present(raw)]
 

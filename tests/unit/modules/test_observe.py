@@ -46,6 +46,8 @@ def test_a_manager_tells_all_that_was_asked_for(script: Script, here: Host) -> N
     script.say("GET /swarm", (200, SWARM))
     script.say("GET /nodes", (200, NODES))
     script.say("GET /services", (200, [{"ID": "v1", "Spec": {"Name": "web", "Mode": {"Global": {}}}}]))
+    script.say("GET /networks", (200, [{"Name": "open", "Options": None},
+                                       {"Name": "secure", "Options": {"encrypted": ""}}]))
     script.say("GET /tasks", (200, TASKS))
     facts = see(script.host, "nodes", "swarm", "services", "tasks")
     assert (facts.problem, facts.detail) == ("", "")
@@ -53,6 +55,7 @@ def test_a_manager_tells_all_that_was_asked_for(script: Script, here: Host) -> N
     assert facts.membership.node_addr == "198.51.100.11"
     assert facts.swarm is not None
     assert facts.swarm.id == "s1"
+    assert facts.swarm.encrypted_networks == ("secure",)
     assert [node.id for node in facts.nodes] == ["n1"]
     assert [service.name for service in facts.services] == ["web"]
     assert [task.id for task in facts.tasks] == ["t1"], "without the history"
