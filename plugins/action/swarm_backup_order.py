@@ -20,7 +20,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     report,
     verdict,
 )
-from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, controller
+from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, controller, controller_dir
 
 TAKEN, BROUGHT = "__swarm_backup_taken", "__swarm_backup_brought"
 """The variables in which a manager registered what ``swarm_backup`` returned."""
@@ -42,6 +42,7 @@ class ActionModule(ActionBase):
         })
         wanted = controller.wanted_of(task_vars)
         if args["stage"] == "preflight":
+            controller_dir.refuse_short_life(wanted, keys=False)
             backups.prepare(wanted.backup_dir)
             return {"changed": False}
         managers = controller.groups_of(task_vars)[inventory.MANAGERS]

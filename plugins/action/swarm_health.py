@@ -60,7 +60,8 @@ class ActionModule(ActionBase):
         judgement = split.told(_managers(wanted, facts), wanted.swarm_id, last_recovery(wanted, facts.values()), now)
         key = _unlock_key(judgement, wanted)
         backup = _backup(judgement, wanted, now)
-        findings = health.examine(judgement, wanted, facts, now, key, settled=bool(again), backup=backup)
+        findings = health.examine(judgement, wanted, facts, now, key, settled=bool(again), backup=backup,
+                                  short_life=controller_dir.short_life(wanted.controller_dir))
         document = health.document(judgement, wanted, facts, findings, now, backup)
         display = Display()
         for line in ["", *report.swarm(judgement, wanted, facts, backup), "", *report.findings(findings), ""]:

@@ -42,7 +42,8 @@ class ActionModule(ActionBase):
             kept = controller_dir.kept_keys(wanted.controller_dir, view.swarm.id).digest
         recovery = last_recovery(wanted, facts.values())
         decision = provision.decide(wanted, judgement, facts, bool(args["engine_config"]), args["engine_check"], kept,
-                                    recovery.hosts if recovery is not None else ())
+                                    recovery.hosts if recovery is not None else (),
+                                    controller_dir.short_life(wanted.controller_dir))
         owner, now = controller.owner(), time.time()
         # In check mode nobody is waited for: the plan is what it would be at this moment.
         other = None if self._task.check_mode else provision.changer(facts, owner, now, controller.is_dead)

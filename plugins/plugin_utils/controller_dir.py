@@ -17,8 +17,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.quorum.swarm.plugins.module_utils.core import drill, keyring, split
+from ansible_collections.quorum.swarm.plugins.module_utils.core import drill, inventory, keyring, lifetime, split
+from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.keyring import Keyring
+from ansible_collections.quorum.swarm.plugins.plugin_utils import controller
 
 KEYS = "unlock-keys"
 REPORTS = "reports"
@@ -42,6 +44,35 @@ def prepare(folder: str) -> None:
     except OSError as error:
         raise AnsibleActionFail(f"swarm_controller_dir {folder} cannot be written to ({error.strerror}): the unlock "
                                 f"key would have no place to be kept.") from None
+
+
+def short_life(folder: str) -> str:
+    """Why the folder will not outlast this run, one clause; empty: nothing says so."""
+    if not folder:
+        return ""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
+            mountinfo = file.read()
+    except OSError:
+        mountinfo = ""
+    container = any(map(os.path.exists, ("/.dockerenv", "/run/.containerenv"))) or (
+        "KUBERNETES_SERVICE_HOST" in os.environ)
+    return lifetime.short_life(os.path.realpath(folder), mountinfo, os.environ, container)
+
+
+def refuse_short_life(wanted: Wanted, keys: bool = True, archives: bool = True) -> None:
+    """Refuse where keys or archives would be written to a folder that does not outlast this run.
+
+    :raises AnsibleActionFail: with one sentence for each such folder.
+    """
+    folders = {}
+    if keys:
+        folders["swarm_controller_dir"] = (wanted.controller_dir, "the swarm's unlock key would be lost with it")
+    if archives and not (keys and wanted.backup_dir.startswith(f"{wanted.controller_dir}/")):
+        folders["swarm_backup_dir"] = (wanted.backup_dir, "the archive would be lost with it")
+    found = [lifetime.refusal(what, folder, why, effect) for what, (folder, effect) in folders.items()
+             for why in [short_life(folder)] if why]
+    controller.refuse(inventory.refused(found, wanted.allowed))
 
 
 def _path(folder: str, swarm_id: str) -> str:

@@ -96,6 +96,8 @@ def inventory(lab: str, planned: Iterable[NodePlan], key: Path, control: Path) -
         f'    ansible_ssh_common_args: "{options}"',
         "    ansible_ssh_pipelining: true",
         "    ansible_python_interpreter: /usr/bin/python3",
+        "    # Tests may run in a container, whose folders do not outlast it: nor do their swarms.",
+        "    swarm_allow_ephemeral_controller: true",
         "  children:",
     ]
     listed = list(planned)

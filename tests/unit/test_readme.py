@@ -92,6 +92,7 @@ class World:
     """The swarm, as m1 tells it; empty: there is none."""
     services: Sequence[Service] = ()
     encrypted: tuple[str, ...] = ()
+    short_life: str = ""
 
     @property
     def groups(self) -> dict[str, list[str]]:
@@ -130,7 +131,7 @@ class World:
         """What a run of ``provision`` makes of it."""
         wanted, facts = self.wanted(), self.facts()
         judgement = verdict.judge([facts[name] for name in self.managers], wanted.swarm_id)
-        return provision.decide(wanted, judgement, facts)
+        return provision.decide(wanted, judgement, facts, short_life=self.short_life)
 
 
 def voter(name: str, **others: Any) -> Node:
@@ -222,6 +223,10 @@ HOSTS_AND_SWARM = {
         nodes=tuple(replace(node, engine_version="26.1.5") for node in SWARM[:3]),
         encrypted=("secure",),
         seen={"w1": {"engine": Engine(True, True, "29.1.3", "engine-w1")}},
+    ),
+    "ephemeral_controller": World(
+        shared={"swarm_autolock": True, "swarm_controller_dir": "/runner/keys"},
+        short_life="it lies in a pod's emptyDir",
     ),
     "firewall_nftables": World(seen={"w1": {"engine": Engine(True, True, "29.5.0", "engine-w1", firewall="nftables")}}),
     "foreign": World(shared={"swarm_id": "swarm-2"}, nodes=SWARM),
@@ -352,7 +357,7 @@ def test_every_refusal_of_the_source_has_a_case_here() -> None:
     assert inventory_alone == set(INVENTORY_ALONE)
     verdicts = set(verdict.VERDICTS) - {"absent", "healthy", "degraded"}
     critical = set().union(
-        *(ids_in(CORE / name, {"critical"}) for name in ("inventory.py", "provision.py", "verdict.py"))
+        *(ids_in(CORE / name, {"critical"}) for name in ("inventory.py", "lifetime.py", "provision.py", "verdict.py"))
     )
     assert critical | verdicts == set(INVENTORY_ALONE) | set(HOSTS_AND_SWARM)
     assert ids_in(ROOT / "plugins" / "action" / "swarm_guard.py", {"critical"}) == {"limit"}

@@ -22,6 +22,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     expel,
     inventory,
     lease,
+    lifetime,
     placement,
     quorum,
     validity,
@@ -168,6 +169,7 @@ def examine(
     unlock_key: str = "unchecked",
     settled: bool = False,
     backup: Backup | None = None,
+    short_life: str = "",
 ) -> list[Finding]:
     """All findings, the gravest first.
 
@@ -178,6 +180,7 @@ def examine(
     :param unlock_key: one of ``UNLOCK_KEY``.
     :param settled: whether the managers were read twice, more than 20 s apart.
     :param backup: what is kept of this swarm; None where it is not known which swarm it is.
+    :param short_life: why ``swarm_controller_dir`` does not outlast this run; empty: nothing says so.
     :raises ValueError: when ``unlock_key`` is none of these.
     """
     if unlock_key not in UNLOCK_KEY:
@@ -213,7 +216,7 @@ def examine(
             )
     found += _certificates(judgement, facts, now)
     found += _clocks(facts, now)
-    found += _unlock_key(unlock_key, judgement, wanted)
+    found += _unlock_key(unlock_key, judgement, wanted, short_life)
     found += _backup(backup, wanted)
     found += _drill(backup, wanted)
     found = [item for item in found if item.host not in returned.get(item.id, ())]
@@ -935,9 +938,17 @@ def span(left: timedelta) -> str:
     return f"{seconds} seconds"
 
 
-def _unlock_key(status: str, judgement: Judgement, wanted: Wanted) -> Iterator[Finding]:
+def _unlock_key(status: str, judgement: Judgement, wanted: Wanted, short_life: str) -> Iterator[Finding]:
     """Whether the controller keeps the key that restarted managers will ask for."""
     place = wanted.controller_dir or "swarm_controller_dir, which is not set"
+    if short_life and status in ("kept", "missing", "unchecked", "wrong") and wanted.controller_dir:
+        yield Finding(
+            "ephemeral_controller",
+            "info" if lifetime.ALLOW in wanted.allowed else "warning",
+            f"swarm_controller_dir {wanted.controller_dir} does not outlast this run: {short_life}. A key that is kept "
+            "there is lost with it.",
+            "Mount a folder of the host there, or name one that stays.",
+        )
     if status == "missing":
         locked = judgement.verdict == "locked"
         yield Finding(

@@ -53,6 +53,7 @@ ALLOWANCES = (
     "swarm_allow_duplicate_advertise_addr",
     "swarm_allow_duplicate_hostnames",
     "swarm_allow_dynamic_address",
+    "swarm_allow_ephemeral_controller",
     "swarm_allow_even_managers",
     "swarm_allow_expelled",
     "swarm_allow_homeless_services",

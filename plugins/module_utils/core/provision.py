@@ -20,6 +20,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     expel,
     inventory,
     lease,
+    lifetime,
     placement,
     plan,
     settings,
@@ -193,6 +194,7 @@ def decide(
     engine_check: bool = False,
     kept_key_digest: str = "",
     gone: Collection[str] = (),
+    short_life: str = "",
 ) -> Decision:
     """All phases of one run.
 
@@ -202,10 +204,11 @@ def decide(
     :param kept_key_digest: of the unlock key that the controller keeps; empty: it keeps none.
     :param gone: hosts of managers that were given up in the last recovery. While the swarm does not list them, nothing
         that they know is missed.
+    :param short_life: why ``swarm_controller_dir`` does not outlast this run; empty: nothing says so.
     """
     def planned(hosts: Sequence[str]) -> Decision:
         return _decide(spares.standing_in(wanted, hosts), judgement, facts, engine_config, engine_check,
-                       kept_key_digest, gone)
+                       kept_key_digest, gone, short_life)
 
     chosen, serving = _spares(wanted, judgement, facts)
     decision = planned(chosen)
@@ -307,6 +310,7 @@ def _decide(
     engine_check: bool,
     kept_key_digest: str,
     gone: Collection[str],
+    short_life: str,
 ) -> Decision:
     """The same with every spare in the role that it has for this run."""
     if not wanted.managers:
@@ -343,6 +347,9 @@ def _decide(
         notes.extend(_fixed_at_init(wanted, view.swarm))
     else:
         refusals.extend(_pools(wanted, facts))
+    if short_life and wanted.settings.get("autolock") and not (view is not None and view.swarm.autolock):
+        refusals.append(lifetime.refusal("swarm_controller_dir", wanted.controller_dir, short_life,
+                                         "the unlock key that is about to be made would be lost with it"))
 
     unsettled.extend(_not_ready(wanted, matched, facts))
     if view is not None:

@@ -714,6 +714,20 @@ def test_a_time_that_cannot_be_read_is_no_finding(text: str) -> None:
     assert ids(case) == set()
 
 
+def test_a_key_that_would_go_with_the_job() -> None:
+    case = Case()
+    case.wanted = replace(case.wanted, controller_dir="/runner/keys")
+
+    def told(key: str) -> set[tuple[str, str]]:
+        found = health.examine(case.judge(), case.wanted, case.facts(), NOW, key, short_life="it lies in memory")
+        return {(item.id, item.severity) for item in found if item.id == "ephemeral_controller"}
+
+    assert told("kept") == {("ephemeral_controller", "warning")}
+    assert told("not_needed") == set()
+    case.wanted = replace(case.wanted, allowed=frozenset({"swarm_allow_ephemeral_controller"}))
+    assert told("kept") == {("ephemeral_controller", "info")}
+
+
 def test_known_defects_and_encrypted_networks() -> None:
     case = Case()
     for name in case.nodes:

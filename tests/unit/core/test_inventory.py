@@ -166,6 +166,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "absent_host_silent", "w1 is to be taken out and does not answer: it cannot leave by itself.", "swarm_force"),
 }
 ELSEWHERE = {
+    "swarm_allow_ephemeral_controller",
     "swarm_allow_expelled", "swarm_allow_limit", "swarm_allow_older_engine", "swarm_allow_other_schedule",
     "swarm_allow_quorum_pause",
     "swarm_allow_restore_foreign", "swarm_allow_restore_running", "swarm_allow_unfinished_restore",
