@@ -90,10 +90,7 @@ def _on_disk(answered: str, containers: list[str]) -> dict[str, Any]:
                             reinit=asdict(last) if last else {}, rejoin=rejoin_journal.pending())
     try:
         root_dir = services.root_dir(answered)
-    except OSError as error:
-        return asdict(replace(known, unread=f"{error.filename}: {error.strerror}"))
-    known = replace(known, root_dir=root_dir, room=_room(root_dir))
-    try:
+        known = replace(known, root_dir=root_dir, room=_room(root_dir))
         return asdict(_of_swarm(known))
     except statedir.Unread as error:
         return asdict(replace(known, unread=str(error)))

@@ -98,9 +98,11 @@ def _refused_config() -> str:
     The flags of its unit are part of that, so that they are tried without a file, too. Where the unit calls another
     program, nothing is known of what that does with them.
     """
-    command = services.unit_command()
     try:
+        command = services.unit_command()
         text = services.read(command.config_file)
+    except statedir.Unread:
+        return ""
     except (OSError, ValueError) as error:
         return str(error)
     if not text and os.path.basename(command.program) != "dockerd":

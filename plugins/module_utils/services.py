@@ -11,9 +11,13 @@ Decides nothing, and knows nothing of swarms.
 from __future__ import annotations
 
 import contextlib
+import glob
+import grp
 import json
 import os
+import pwd
 import re
+import shlex
 import shutil
 import socket
 import ssl
@@ -24,14 +28,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils import host
-from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon
+from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon, place
 
 UNIT = "docker.service"
 UNITS = ("docker.socket", UNIT)
 """The socket activates the service: while Docker is to stay stopped, both are."""
 OWN_DIRECTORY = os.path.dirname(host.PENDING_RESTART)
 """Where the collection keeps what it knows on a node."""
-DEFAULT_ROOT = "/var/lib/docker"
+PID_FILE = "/run/docker.pid"
 TRIAL_SECONDS = 20
 NOBODY = 65534
 """A user who may not start an engine."""
@@ -47,10 +51,18 @@ class Process:
 
 
 def engine_process() -> Process | None:
-    """The main process of ``docker.service``; None where it does not run, or systemd does not run it."""
+    """The engine that ``docker.service`` runs; None where it does not run, or systemd does not run it.
+
+    Where the unit starts a script that stays there, the engine is the process that it names in its own file.
+    """
     _status, text = host.run(["systemctl", "show", UNIT, "--property=MainPID", "--value"])
     pid = text.strip()
-    return process(int(pid)) if pid.isdigit() and int(pid) else None
+    main = process(int(pid)) if pid.isdigit() and int(pid) else None
+    if main is None or os.path.basename(main.argv[0]) == place.ENGINE:
+        return main
+    pid = read(PID_FILE).strip()
+    own = process(int(pid)) if pid.isdigit() else None
+    return own if own is not None and os.path.basename(own.argv[0]) == place.ENGINE else main
 
 
 def process(pid: int) -> Process | None:
@@ -69,28 +81,113 @@ def process(pid: int) -> Process | None:
     return Process(argv, time.time() - age)
 
 
+def unit() -> place.Unit:
+    """``docker.service`` as systemd resolves it, drop-ins and environment files included; empty: there is no such unit.
+
+    :raises place.Unresolved: it is there, and how it is started is not known.
+    """
+    _status, text = host.run(["systemctl", "show", UNIT, "--property=LoadState,ExecStart,Environment,EnvironmentFiles,"
+                              "RootDirectory"])
+    shown = dict(line.partition("=")[::2] for line in text.splitlines())
+    state = shown.get("LoadState", "")
+    if state == "not-found" or (not state and not host.engine_installed()):
+        if host.engine_installed():
+            raise place.Unresolved(f"there is no {UNIT} that says how Docker is started here")
+        return place.Unit()
+    if state != "loaded":
+        raise place.Unresolved(f"{UNIT} is {state or 'unknown to systemd'}: it does not say how Docker is started")
+    if shown.get("RootDirectory"):
+        raise place.Unresolved(f"{UNIT} runs in a root directory of its own ({shown['RootDirectory']})")
+    started = _property("Service", "ExecStartEx")
+    if started:
+        argv, plain = [str(word) for word in started[0][1]], "no-env-expand" in started[0][2]
+    else:
+        found = re.search(r"argv\[\]=([^;]*)", shown.get("ExecStart", ""))
+        argv, plain = found.group(1).split() if found else [], False
+    if not argv:
+        raise place.Unresolved(f"{UNIT} does not say how Docker is started")
+    return place.Unit(tuple(argv), _environment(text), not plain)
+
+
+def _property(kind: str, name: str) -> Any:
+    """One property of the unit, or of the manager; ``systemctl show`` loses where a word ends. None: not known."""
+    path = "/unit/docker_2eservice" if kind != "Manager" else ""
+    status, text = host.run(["busctl", "--json=short", "get-property", "org.freedesktop.systemd1",
+                             f"/org/freedesktop/systemd1{path}", f"org.freedesktop.systemd1.{kind}", name])
+    try:
+        return json.loads(text)["data"] if status == 0 else None
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def _environment(shown: str) -> dict[str, str]:
+    """The variables that systemd puts into the command line: the manager's, the unit's, and its files' over them.
+
+    :param shown: what ``systemctl show`` prints, for where it cannot be asked exactly.
+    :raises place.Unresolved: a file that is needed cannot be read.
+    """
+    own = _property("Service", "Environment")
+    if own is None:
+        own = shlex.split(" ".join(re.findall(r"^Environment=(.*)$", shown, re.MULTILINE)))
+    found = dict(item.partition("=")[::2] for item in [*(_property("Manager", "Environment") or ()), *own])
+    files = _property("Service", "EnvironmentFiles")
+    if files is None:
+        files = re.findall(r"^EnvironmentFiles=(\S+) \((ignore_errors)=", shown, re.MULTILINE)
+    for pattern, _optional in files:
+        for path in sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]:
+            found.update(place.environment_file(read(path)))
+    return found
+
+
 def unit_command() -> daemon.CommandLine:
-    """How systemd starts the engine, whether it runs or not; without what its unit takes from the environment."""
-    _status, text = host.run(["systemctl", "show", UNIT, "--property=ExecStart", "--value"])
-    found = re.search(r"argv\[\]=([^;]*)", text)
-    words = found.group(1).split() if found else []
-    return daemon.CommandLine.of([word for word in words if not word.startswith("$")])
+    """How systemd starts the engine, whether it runs or not.
+
+    :raises place.Unread: that is not known.
+    """
+    try:
+        return place.command_line(unit())
+    except (OSError, ValueError) as error:
+        raise place.Unresolved(f"{UNIT}: {error}") from None
 
 
 def root_dir(answered: str = "") -> str:
-    """The engine's ``DockerRootDir``, also where it does not run: as its command line or its configuration has it.
+    """The engine's ``DockerRootDir``, also where it does not run: as its unit and its configuration have it.
 
     :param answered: what the engine itself said, where it could be asked.
+    :raises place.Unread: it is not known.
     """
     if answered:
         return answered
-    command = unit_command()
-    flag = re.search(r"--data-root[= ](\S+)", " ".join(command.flags))
-    if flag:
-        return flag.group(1)
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        return str(json.loads(read(command.config_file)).get("data-root") or DEFAULT_ROOT)
-    return DEFAULT_ROOT
+    running = engine_process()
+    known = running is not None and os.path.basename(running.argv[0]) == place.ENGINE
+    command = daemon.CommandLine.of(running.argv) if running is not None and known else unit_command()
+    try:
+        config = daemon.parse(read(command.config_file).lstrip("\ufeff"), command.config_file)
+        root = place.data_root(command, config)
+        wanted = place.remap(command, config)
+        root = os.path.realpath(_remapped(root, wanted) if wanted else root)
+        away = place.not_mounted(root, read("/etc/fstab"), read("/proc/self/mountinfo"))
+    except OSError as error:
+        raise place.Unresolved(f"{error.filename}: {error.strerror}") from None
+    except ValueError as error:
+        raise place.Unresolved(str(error).split(". ")[0].rstrip(".")) from None
+    if away:
+        raise place.Unresolved(f"{away}, on which Docker keeps its state ({root}), is in /etc/fstab and not mounted")
+    if root != place.DEFAULT_ROOT and host.engine_installed() and not os.path.lexists(root):
+        raise place.Unresolved(f"{root}, where Docker is told to keep its state, is not there")
+    return root
+
+
+def _remapped(root: str, wanted: str) -> str:
+    """The folder of a remapped user namespace: of those that it may be, the one that is there."""
+    names = [place.DEFAULT_USER] if wanted == "default" else wanted.split(":")
+    users, groups = {}, {}
+    with contextlib.suppress(KeyError):
+        users[names[0]] = pwd.getpwuid(int(names[0])).pw_uid if names[0].isdigit() else pwd.getpwnam(names[0]).pw_uid
+    with contextlib.suppress(KeyError):
+        groups[names[-1]] = grp.getgrnam(names[-1]).gr_gid
+    folders = place.remapped(root, wanted, users, groups, read("/etc/subuid"), read("/etc/subgid"))
+    return next((folder for folder in folders if os.path.isdir(folder)), folders[0])
 
 
 def feature(name: str) -> bool:
@@ -104,8 +201,11 @@ def feature(name: str) -> bool:
 def try_config(command: daemon.CommandLine, text: str) -> str | None:
     """Have the engine's own program read a configuration: empty: it would; its words: it would not; None: unknown.
 
-    The text is handed over in memory: nothing is written, so that check mode may ask too.
+    The text is handed over in memory: nothing is written, so that check mode may ask too. Another program than
+    ``dockerd`` is not called: nobody knows what it would start.
     """
+    if os.path.basename(command.program) != place.ENGINE:
+        return None
     for validate in (True, False):
         handle = os.memfd_create("daemon.json")
         try:

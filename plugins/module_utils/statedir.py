@@ -19,6 +19,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 
+from ansible_collections.quorum.swarm.plugins.module_utils.core.place import Unread
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import certificate, layout, snapshot
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import RaftStateError
 from ansible_collections.quorum.swarm.plugins.module_utils.services import settle
@@ -27,13 +28,6 @@ from ansible_collections.quorum.swarm.plugins.module_utils.services import settl
 def directory(root_dir: str) -> str:
     """The state directory of an engine whose ``DockerRootDir`` is ``root_dir``."""
     return os.path.join(root_dir, "swarm")
-
-
-class Unread(Exception):
-    """The state is there, or may be, and cannot be read. Its text is one clause: the path and why.
-
-    Unreadable is not absent: who catches this may not go on as if there were no state.
-    """
 
 
 class Damaged(Unread):
