@@ -98,7 +98,8 @@ def test_the_text_is_handed_over_without_a_file(dockerd: Callable[[str], Command
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can call a program as nobody")
 def test_an_engine_without_validate_is_asked_as_nobody() -> None:
     """In a folder that nobody may enter, unlike pytest's own."""
-    path = Path("/tmp") / f"dockerd.{os.getpid()}"
+    path = Path("/tmp") / f"try.{os.getpid()}" / "dockerd"
+    path.parent.mkdir(mode=0o755)
     path.write_text(
         "#!/bin/sh\n"
         'case "$*" in *--validate*) echo "unknown flag: --validate"; exit 125;; esac\n'
@@ -112,6 +113,16 @@ def test_an_engine_without_validate_is_asked_as_nobody() -> None:
         assert services.try_config(CommandLine(str(path)), "other") == "bad file."
     finally:
         path.unlink()
+        path.parent.rmdir()
+
+
+def test_another_program_is_not_called(tmp_path: Path) -> None:
+    """A script that a unit starts would start an engine."""
+    path = tmp_path / "start-docker"
+    path.write_text(f"#!/bin/sh\ntouch {tmp_path}/called\n")
+    path.chmod(0o755)
+    assert services.try_config(CommandLine(str(path)), "{}") is None
+    assert not (tmp_path / "called").exists()
 
 
 def test_a_program_that_cannot_be_called_says_nothing() -> None:

@@ -10,11 +10,11 @@ follow from them is ``Unresolved``, with the reason: a guess would call a state 
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from posixpath import basename, join, normpath
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core.daemon import CommandLine
@@ -139,14 +139,14 @@ def command_line(unit: Unit) -> CommandLine:
     if shell is not None:
         words = _of_shell(words[shell + 1], unit.environment)
     for at, word in enumerate(words):
-        if os.path.basename(word) == ENGINE:
+        if basename(word) == ENGINE:
             return CommandLine.of(words[at:])
     raise Unresolved(f"docker.service starts {words[0] if words else 'nothing'}, and not {ENGINE}: what that one calls "
                      "it with is not known while it stands still")
 
 
 def _is_shell(word: str) -> bool:
-    return os.path.basename(word) in ("sh", "bash", "dash", "ash")
+    return basename(word) in ("sh", "bash", "dash", "ash")
 
 
 def _of_shell(script: str, environment: Mapping[str, str]) -> list[str]:
@@ -198,7 +198,7 @@ def data_root(command: CommandLine, config: Mapping[str, Any]) -> str:
     """
     root = (option(command.flags, "data-root", "graph", "g") or str(config.get("data-root") or "")
             or str(config.get("graph") or "") or DEFAULT_ROOT)
-    return os.path.normpath(os.path.join("/", root))
+    return normpath(join("/", root))
 
 
 def remap(command: CommandLine, config: Mapping[str, Any]) -> str:
@@ -224,7 +224,7 @@ def remapped(
     uids = _ranges(subuid, user, users, "/etc/subuid")
     gids = _ranges(subgid, group or user, groups if group else users, "/etc/subgid")
     pairs = dict.fromkeys([(uids[0], gids[0]), (min(uids), min(gids))])
-    return [os.path.join(root, f"{uid}.{gid}") for uid, gid in pairs]
+    return [join(root, f"{uid}.{gid}") for uid, gid in pairs]
 
 
 def _ranges(text: str, name: str, known: Mapping[str, int], where: str) -> list[int]:
@@ -250,7 +250,7 @@ def not_mounted(root: str, fstab: str, mountinfo: str) -> str:
         words = line.split()
         if len(words) < 2 or words[0].startswith("#") or not words[1].startswith("/"):
             continue
-        point = os.path.normpath(_unescaped(words[1]))
+        point = normpath(_unescaped(words[1]))
         if point != "/" and (root + "/").startswith(point + "/") and point not in mounted:
             return point
     return ""
