@@ -18,6 +18,10 @@ from ansible_collections.quorum.swarm.plugins.action.swarm_judge import judge, l
 from ansible_collections.quorum.swarm.plugins.module_utils.core import lease, provision
 from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir
 
+PHASES = ("returned", "engines", "init", "begin", "joins", "stand_ins", "actor", "heir", "leaves", "closer", "settler",
+          "giver")
+"""The phases that act."""
+
 
 class ActionModule(ActionBase):
     """See the module of this name for its documentation."""
@@ -51,7 +55,7 @@ class ActionModule(ActionBase):
             if other is None:
                 Display().display(f"note: {judgement.verdict} so far; that may be of the moment only.")
             return {"changed": False, "doubt": True, "look": args["look"], "awaits": other[0] if other else "",
-                    "owner": owner, "phases": {}}
+                    "owner": owner, "phases": {name: [] for name in (*PHASES, "would")}}
         controller.refuse(decision.refusals)
         display = Display()
         for finding in decision.notes:
@@ -108,7 +112,7 @@ def _phases(decision, would, check_mode, stale_lease):
     """
     acts = decision.places_nodes and bool(decision.actor)
     begins = (acts or bool(decision.settings) or stale_lease) and bool(decision.actor) and decision.init is None
-    phases = {
+    told = {
         "returned": list(decision.returned),
         "engines": list(decision.engines),
         "init": [decision.init.host] if decision.init else [],
@@ -123,8 +127,8 @@ def _phases(decision, would, check_mode, stale_lease):
         "giver": [decision.closer or decision.actor] if decision.settings or (begins and not acts) else [],
     }
     if check_mode:
-        return {**{name: [] for name in phases}, "would": would}
-    return {**phases, "would": []}
+        return {**{name: [] for name in PHASES}, "would": would}
+    return {**told, "would": []}
 
 
 def _lines(steps):

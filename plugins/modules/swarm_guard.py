@@ -14,6 +14,7 @@ description:
   - Reads the groups C(swarm_managers), C(swarm_workers) and C(swarm_absent) and their variables, and fails with one
     sentence for each thing that is wrong with them, the variable named that allows it.
   - Refuses C(--limit), because plays on the controller would be skipped.
+  - At the end of a playbook (O(scope=end)) fails where a phase was planned for a host and left no result there.
   - Internal to the playbooks of this collection. It runs on the controller alone.
 author:
   - the quorum.swarm authors (!UNKNOWN)
@@ -28,10 +29,16 @@ attributes:
     description: An action plugin of this name does part of the work on the controller.
     support: full
 options:
-  scope:
-    description: V(change) holds the inventory against all rules. V(look) only refuses what would make the answer wrong.
+  playbook:
+    description: The playbook that begins or ends, without C(quorum.swarm).
     type: str
-    choices: [change, look]
+    required: true
+  scope:
+    description:
+      - V(change) holds the inventory against all rules. V(look) only refuses what would make the answer wrong.
+      - V(end) looks whether every phase that was planned has left a result.
+    type: str
+    choices: [change, look, end]
     default: change
 seealso:
   - module: quorum.swarm.swarm_info
@@ -40,6 +47,8 @@ seealso:
 EXAMPLES = r"""
 - name: Refuse a wrong inventory before any host is asked
   quorum.swarm.swarm_guard:
+    playbook: provision
+  register: __swarm_guard_provision
   run_once: true
 """
 
@@ -49,4 +58,16 @@ changed:
   type: bool
   returned: always
   sample: false
+begun:
+  description:
+    - Whether the playbook goes on. It does not where it was imported, and C(--limit) leaves no host of the swarm.
+  type: bool
+  returned: when O(scope) is not V(end)
+  sample: true
+compromised:
+  description: The hosts that no play contacts.
+  type: list
+  elements: str
+  returned: when O(scope) is not V(end)
+  sample: []
 """

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import address, coerce, quorum, settings, zones
+from ansible_collections.quorum.swarm.plugins.module_utils.core import address, coerce, names, quorum, settings, zones
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
     LABEL_HOST,
@@ -279,6 +279,18 @@ def _node(host: str, role: str, inventory_has_workers: bool, data: Mapping[str, 
         address.canonical(str(data.get("ansible_host") or host)), str(data.get("swarm_listen_addr") or ""),
         str(data.get("swarm_data_path_addr") or ""), spare,
     )
+
+
+def unplayable(groups: Mapping[str, Sequence[str]], all_groups: Iterable[str]) -> list[Finding]:
+    """Hosts whose names Ansible takes apart: a play for such a host runs on others.
+
+    :param all_groups: the names of all groups of the inventory.
+    """
+    known = set(all_groups)
+    hosts = dict.fromkeys(host for group in GROUPS for host in groups.get(group, ()))
+    return [Finding("unplayable_name", "critical", f"{problem}.",
+                    "Give the host another name in the inventory, and its address in ansible_host.", host)
+            for host in hosts for problem in [names.problem(host, known)] if problem]
 
 
 def examine(groups: Mapping[str, Sequence[str]], wanted: Wanted) -> list[Finding]:
