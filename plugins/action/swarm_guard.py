@@ -13,7 +13,6 @@ from __future__ import annotations
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, phases
-from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir, selection
 
 
@@ -40,12 +39,7 @@ class ActionModule(ActionBase):
             if meant == NOTHING:
                 return {"changed": False, "begun": False, "compromised": []}
             if meant == PART:
-                problems.append(Finding(
-                    "limit", "critical",
-                    f"--limit {limit} is given: the plays on the controller would be skipped, and the swarm would be "
-                    f"judged by a part of it.",
-                    "Leave --limit out: hosts that need nothing cost nothing. Where it is allowed, it has to name "
-                    "localhost.", "", "swarm_allow_limit"))
+                problems.append(phases.limited(limit))
         groups = controller.groups_of(task_vars)
         problems.extend(inventory.unplayable(groups, list(task_vars.get("groups") or {})))
         if args["scope"] == "change":

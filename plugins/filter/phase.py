@@ -72,13 +72,10 @@ def phase(hostvars: Any, playbook: str, name: str, when: Any = True) -> list[str
         _refuse_a_part()
         if name == phases.of(playbook)[0].name:
             return [phases.LOCAL]
-        if "localhost" not in hostvars:
-            phases.find(playbook, name)
-            return []  # nothing runs: the tasks are only listed
-        memory = hostvars["localhost"]
+        phases.find(playbook, name)
+        memory = hostvars.get("localhost") or {}  # there is none while tasks are listed, or before any play had a host
         begun = phases.begun(playbook, memory)
-        if begun is None:
-            phases.find(playbook, name)
+        if begun is None and not selection.is_listing():
             _refuse_the_unbegun(playbook)
         if not begun:
             return []
@@ -115,10 +112,7 @@ def _refuse_the_unbegun(playbook: str) -> None:
     if not selection.is_direct():
         return  # imported, and not selected by tags or --limit
     if selection.limit():
-        raise phases.Unplayable(
-            f"Refused, and nobody was contacted: --limit {selection.limit()} is given: the plays on the controller "
-            f"would be skipped, and the swarm would be judged by a part of it. Leave --limit out: hosts that need "
-            f"nothing cost nothing. Where it is allowed (-e swarm_allow_limit=true), it has to name localhost.")
+        raise phases.Unplayable(f"Refused, and nobody was contacted. {phases.limited(selection.limit()).sentence()}")
     raise phases.Unplayable(f"The first stage of {playbook} left no result ({phases.guard_of(playbook)}). "
                             f"{phases.FAULT}")
 

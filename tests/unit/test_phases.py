@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the playbooks and roles say of phases, stages and registered names, against core/phases.py, in both directions.
 
-Parses every playbook and every task file; runs nothing. A rule is a function from a tree of files to complaints, so that
-each is also seen to complain: on a copy of the tree with one word misspelt.
+Parses every playbook and every task file; runs nothing. A rule is a function from a tree of files to complaints, so
+that each is also seen to complain: on a copy of the tree with one word misspelt.
 """
 
 from __future__ import annotations
@@ -254,11 +254,12 @@ def stages_of(source: str) -> set[str]:
                 constants[node.targets[0].id] = ast.literal_eval(node.value)
             except ValueError:
                 continue
-    for node in ast.walk(module(source)):
-        if isinstance(node, ast.Dict):
-            for key, value in zip(node.keys, node.values, strict=True):
+    for one in ast.walk(module(source)):
+        if isinstance(one, ast.Dict):
+            for key, value in zip(one.keys, one.values, strict=True):
                 if isinstance(key, ast.Constant) and key.value == "stage" and isinstance(value, ast.Dict):
-                    spec = {k.value: v for k, v in zip(value.keys, value.values, strict=True) if isinstance(k, ast.Constant)}
+                    pairs = zip(value.keys, value.values, strict=True)
+                    spec = {name.value: inner for name, inner in pairs if isinstance(name, ast.Constant)}
                     choices = spec["choices"]
                     if isinstance(choices, ast.Call):  # list(STAGES)
                         choices = choices.args[0]

@@ -176,8 +176,8 @@ def limit(tmp_path: Path) -> str:
         timeout=120,
         check=False,
     )
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("fatal:")]
-    return str(json.loads(line.split("=> ", 1)[1])["msg"])
+    (line, *_again) = [line for line in done.stderr.splitlines() if line.startswith("[ERROR]:")]
+    return line.partition("Refused, and nobody was contacted. ")[2]
 
 
 INVENTORY_ALONE = {
@@ -354,20 +354,21 @@ def test_every_refusal_of_the_source_has_a_case_here() -> None:
         "dynamic_address",
         "no_advertise_addr",
     }  # said of a host's addresses
-    assert inventory_alone == set(INVENTORY_ALONE)
+    assert inventory_alone == {*INVENTORY_ALONE, "unplayable_name"}
     verdicts = set(verdict.VERDICTS) - {"absent", "healthy", "degraded"}
     critical = set().union(
         *(ids_in(CORE / name, {"critical"}) for name in ("inventory.py", "lifetime.py", "provision.py", "verdict.py"))
     )
-    assert critical | verdicts == set(INVENTORY_ALONE) | set(HOSTS_AND_SWARM)
-    assert ids_in(ROOT / "plugins" / "action" / "swarm_guard.py", {"critical"}) == {"limit"}
+    assert critical | verdicts == {*INVENTORY_ALONE, *HOSTS_AND_SWARM, "unplayable_name"}
+    assert ids_in(CORE / "phases.py", {"critical"}) == {"limit", "phase_without_result", "phase_failed"}
 
 
 def test_what_the_inventory_alone_gives_reason_to_refuse(tmp_path: Path) -> None:
     rows = expected(INVENTORY_ALONE)
     message = limit(tmp_path)
-    before, allowed = message.removeprefix("Refused, and nothing was changed. ").rsplit(" (-e ", 1)
+    before, allowed = message.rsplit(" (-e ", 1)
     rows.append(("`limit`", before, f"`{allowed.split('=')[0]}`"))
+    rows += [row(item) for item in inventory.unplayable({"swarm_workers": ["w1,w2"]}, ())]
     assert sorted(tables("The inventory, before any host is asked")) == sorted(rows), markdown(sorted(rows))
 
 

@@ -339,6 +339,15 @@ def hosts(playbook: str, name: str, memory: Mapping[str, Any], groups: Mapping[s
     return found
 
 
+def limited(limit: str) -> Finding:
+    """What is said to ``--limit``."""
+    return Finding("limit", "critical",
+                   f"--limit {limit} is given: the plays on the controller would be skipped, and the swarm would be "
+                   f"judged by a part of it.",
+                   "Leave --limit out: hosts that need nothing cost nothing. Where it is allowed, it has to name "
+                   "localhost.", "", "swarm_allow_limit")
+
+
 def missing(playbook: str, memory: Mapping[str, Any], groups: Mapping[str, Sequence[str]],
             results: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     """What was planned and left no result, at the end of a run; and what failed in a phase that the run needs.

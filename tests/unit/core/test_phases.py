@@ -97,7 +97,7 @@ RECOVERED = memory(
                              "fence": ["m1"]},
     __swarm_recover_rest={"remover": []}, __swarm_recover_times={"hosts": []},
 )  # fmt: skip
-HOSTS = {host: {"__swarm_recover_seen": {}} for host in ("m1", "m2", "fd00::3", "w1", "m9")}
+HOSTS: dict[str, dict[str, Any]] = {host: {"__swarm_recover_seen": {}} for host in ("m1", "m2", "fd00::3", "w1", "m9")}
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,7 @@ def test_absent_is_failed(more: dict[str, Any], said: list[tuple[str, str]]) -> 
 
 
 def test_a_fence_that_is_absent_is_named() -> None:
-    found = phases.missing("recover", RECOVERED, GROUPS, {**HOSTS, "w1": {**HOSTS["w1"], "__swarm_recover_followed": {}}})
+    results = {**HOSTS, "w1": {**HOSTS["w1"], "__swarm_recover_followed": {}}}
+    found = phases.missing("recover", RECOVERED, GROUPS, results)
     assert found[0].sentence().startswith("m1: The phase fence of recover was planned for m1 and left no result there "
                                           "(__swarm_fenced).")
