@@ -289,7 +289,7 @@ def unplayable(groups: Mapping[str, Sequence[str]], all_groups: Iterable[str]) -
     known = set(all_groups)
     hosts = dict.fromkeys(host for group in GROUPS for host in groups.get(group, ()))
     return [Finding("unplayable_name", "critical", f"{problem}.",
-                    "Give the host another name in the inventory, and its address in ansible_host.", host)
+                    "Give the host another name in the inventory, and its address in ansible_host.")
             for host in hosts for problem in [names.problem(host, known)] if problem]
 
 
