@@ -540,6 +540,7 @@ def node_facts(raw: Mapping[str, Any]) -> dict[str, Any]:
     status = raw.get("Status") or {}
     description = raw.get("Description") or {}
     platform = description.get("Platform") or {}
+    resources = description.get("Resources") or {}
     engine = description.get("Engine") or {}
     manager = raw.get("ManagerStatus") or {}
     return {
@@ -559,6 +560,8 @@ def node_facts(raw: Mapping[str, Any]) -> dict[str, Any]:
         "engine_version": engine.get("EngineVersion") or "",
         "os": platform.get("OS") or "",
         "arch": platform.get("Architecture") or "",
+        "cpu": resources.get("NanoCPUs") or 0,
+        "memory": resources.get("MemoryBytes") or 0,
         "version": raw["Version"]["Index"],
     }
 
@@ -593,6 +596,8 @@ def service_facts(raw: Mapping[str, Any]) -> dict[str, Any]:
     template = spec.get("TaskTemplate") or {}
     placement = template.get("Placement") or {}
     limits = (template.get("Resources") or {}).get("Limits") or {}
+    reserved = (template.get("Resources") or {}).get("Reservations") or {}
+    ports = (spec.get("EndpointSpec") or {}).get("Ports") or []
     mode = spec.get("Mode") or {}
     kind = next((key for key in _MODES if mode.get(key) is not None), "Replicated")
     settings = mode.get(kind) or {}
@@ -605,6 +610,11 @@ def service_facts(raw: Mapping[str, Any]) -> dict[str, Any]:
         "platforms": [[p.get("OS") or "", p.get("Architecture") or ""] for p in placement.get("Platforms") or []],
         "limited_cpu": bool(limits.get("NanoCPUs")),
         "limited_memory": bool(limits.get("MemoryBytes")),
+        "max_replicas": placement.get("MaxReplicas") or 0,
+        "host_ports": [[port["PublishedPort"], port.get("Protocol") or "tcp"] for port in ports
+                       if port.get("PublishMode") == "host" and port.get("PublishedPort")],
+        "cpu": reserved.get("NanoCPUs") or 0,
+        "memory": reserved.get("MemoryBytes") or 0,
     }
 
 

@@ -65,6 +65,8 @@ class Topology:
     allow: frozenset[str] = frozenset()
     timeout: float = 120.0
     force: bool = False
+    _ran: dict[str, int] = field(default_factory=dict, init=False)
+    """Running tasks by service before the first step; empty: that is not known."""
 
     def nodes(self) -> tuple[Node, ...]:
         """The nodes as the swarm lists them now."""
@@ -106,6 +108,7 @@ class Topology:
         """
         outcome.nodes = self._known()
         self._count_result(outcome.nodes)
+        self._ran = self._running_of_services(outcome.nodes)
         while True:
             step_plan = plan.next_steps(outcome.nodes, self.orders, self.removals, here)
             outcome.held = step_plan.held
@@ -226,6 +229,20 @@ class Topology:
             raise Stuck(f"{step.host} is drained and still runs {len(tasks)} task(s) after {self.timeout:.0f} s: it is "
                         f"not promoted while it does. Look at what keeps them; run again to go on.")
 
+    def _running_of_services(self, nodes: Sequence[Node]) -> dict[str, int]:
+        """How many tasks of each service run before anything is drained: one that is not whole now blocks no removal.
+
+        Where a node that goes is drained already, an earlier run did that, and nobody knows what ran before it.
+        """
+        going = plan.match(nodes, [removal for removal in self.removals if removal.live]).values()
+        if not going or any(node.availability == "drain" and not node.is_manager for node in going):
+            return {}
+        found: dict[str, int] = {}
+        for task in self.engine.tasks():
+            if (task.get("Status") or {}).get("State") == "running":
+                found[str(task.get("ServiceID"))] = found.get(str(task.get("ServiceID")), 0) + 1
+        return found
+
     def _wait_elsewhere(self, node_id: str, host: str) -> None:
         """A node that is taken out has to be idle, and what ran on it has to run elsewhere."""
         def unsettled() -> list[str]:
@@ -237,6 +254,7 @@ class Topology:
             for service_id in sorted(service for service in moved if service in names):
                 spec = names[service_id].get("Spec") or {}
                 wanted = ((spec.get("Mode") or {}).get("Replicated") or {}).get("Replicas") or 0
+                wanted = min(wanted, self._ran.get(service_id, 0 if self._ran else wanted))
                 has = sum(1 for task in running
                           if task.get("ServiceID") == service_id and task.get("NodeID") != node_id)
                 if has < wanted:

@@ -261,6 +261,12 @@ HOSTS_AND_SWARM = {
             **silent("m3"),
         }
     ),
+    "service_without_room": World(
+        workers=("w1",),
+        absent=("m5",),
+        nodes=(*SWARM, worker("m5")),
+        services=(Service("s1", "db", replicas=2, max_replicas=1, constraints=("node.role == worker",)),),
+    ),
     "split": World(
         nodes=(SWARM[0], voter("m2", reachability="unreachable"), SWARM[2]),
         seen={

@@ -4,20 +4,21 @@
 
 """Which nodes may run a service, as the scheduler decides it, and which services a change would leave without any.
 
-Pure. Source: swarmkit, ``manager/scheduler/filter.go`` (ready, constraint and platform filters) and
-``manager/constraint/constraint.go``.
+Pure. Source: swarmkit, ``manager/scheduler/filter.go`` (ready, resource, constraint, platform, host port and maximum
+replicas filters) and ``manager/constraint/constraint.go``.
 
-What is not counted, because the view does not carry it: reservations of CPU and memory, plugins, host ports, volumes
-and the limit of replicas per node. These can only make fewer nodes eligible, so a service that is homeless here is
-homeless for the scheduler too; the scheduler's own words for the rest stand in ``Task.error``.
+What is not counted, because the view does not carry it: plugins, volumes and generic resources. These can only make
+fewer nodes eligible, so a service that is homeless here is homeless for the scheduler too; the scheduler's own words
+for the rest stand in ``Task.error``.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Union
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Node, Service
@@ -163,3 +164,80 @@ def made_homeless(services: Iterable[Service], before: Iterable[Node], after: It
     """
     known = list(before)
     return [service for service in homeless(services, after) if eligible(service, known)]
+
+
+@dataclass
+class _Room:
+    """What is left on one node while services are placed on it."""
+
+    node: Node
+    cpu: int
+    memory: int
+    ports: set[tuple[int, str]] = field(default_factory=set)
+    tasks: Counter[str] = field(default_factory=Counter)
+
+    def takes(self, service: Service) -> bool:
+        """Whether one more task of the service fits. What a node has is not known before it has joined: then it fits.
+        """
+        return ((not self.node.cpu or service.cpu <= self.cpu)
+                and (not self.node.memory or service.memory <= self.memory)
+                and not self.ports & set(service.host_ports)
+                and (not service.max_replicas or self.tasks[service.id] < service.max_replicas))
+
+    def take(self, service: Service) -> None:
+        """Place one task."""
+        self.cpu -= service.cpu
+        self.memory -= service.memory
+        self.ports |= set(service.host_ports)
+        self.tasks[service.id] += 1
+
+
+def placed(services: Iterable[Service], nodes: Iterable[Node]) -> dict[str, int]:
+    """How many tasks of each replicated service find a place, by its ID, where all of them are placed anew.
+
+    Global services come first, then those that reserve most; each task goes where the service has fewest, then where
+    most memory is left, as the scheduler spreads.
+    """
+    rooms = [_Room(node, node.cpu, node.memory) for node in nodes if takes_tasks(node)]
+    running = [service for service in services if wants_tasks(service)]
+    found: dict[str, int] = {}
+    for service in sorted(running, key=lambda one: (one.mode != "global", -one.memory, -one.cpu, one.id)):
+        fitting = [room for room in rooms if allows(service, room.node)]
+        if service.mode == "global":
+            for room in fitting:
+                if room.takes(service):
+                    room.take(service)
+            continue
+        found[service.id] = 0
+        if not (service.cpu or service.memory or service.host_ports or service.max_replicas):
+            found[service.id] = service.replicas if fitting else 0
+            continue
+        for _task in range(service.replicas):
+            able = [room for room in fitting if room.takes(service)]
+            if not able:
+                break
+            min(able, key=lambda room: (room.tasks[service.id], -room.memory, room.node.id)).take(service)
+            found[service.id] += 1
+    return found
+
+
+def made_short(
+    services: Sequence[Service], before: Sequence[Node], after: Sequence[Node]
+) -> list[tuple[Service, int, int]]:
+    """The services that a change of nodes would leave without room for all the replicas that have a place now: the
+    service, how many have one before, and how many after. Those without any node that may run them are left out.
+
+    What was not whole before is not blamed on the change: only places that are lost count.
+    """
+    had, has = placed(services, before), placed(services, after)
+    return [(service, had[service.id], has[service.id]) for service in services
+            if has.get(service.id, 0) < had.get(service.id, 0) and eligible(service, after)]
+
+
+def asks(service: Service) -> str:
+    """What limits the places of a service, for a person."""
+    parts = [f"at most {service.max_replicas} on a node"] if service.max_replicas else []
+    parts += [f"port {port}/{protocol} of its node" for port, protocol in service.host_ports]
+    parts += [f"{service.cpu / 1e9:g} CPUs reserved"] if service.cpu else []
+    parts += [f"{service.memory / (1 << 20):g} MiB reserved"] if service.memory else []
+    return ", ".join([*parts, *service.constraints])

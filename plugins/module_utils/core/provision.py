@@ -423,7 +423,14 @@ def _decide(
                      f"Service {service.name} would have no node left that may run it "
                      f"(constraints: {', '.join(service.constraints) or 'none'}).",
                      "Change its constraints, or keep a node that fits.", "", "swarm_allow_homeless_services")
-             for service in placement.made_homeless(view.services, nodes, after)], wanted.allowed)
+             for service in placement.made_homeless(view.services, nodes, after)]
+            + [Finding("service_without_room", "critical",
+                       f"Service {service.name} would have room for {has} of its {service.replicas} tasks, and has "
+                       f"room for {had} now ({placement.asks(service)}).",
+                       "Add a node that fits, scale it down, or change what it asks for.", "",
+                       "swarm_allow_homeless_services")
+               for service, had, has in ([] if wanted.force else placement.made_short(view.services, nodes, after))],
+            wanted.allowed)
         if homeless:
             return Decision(refusals=tuple(homeless), notes=tuple(notes))
 

@@ -69,6 +69,10 @@ class Node:
     engine_version: str = ""
     os: str = ""
     arch: str = ""
+    cpu: int = 0
+    """What the node has for tasks, in billionths of a processor; 0: not known."""
+    memory: int = 0
+    """What the node has for tasks, in bytes; 0: not known."""
     version: int = 0
     """The object's version, for compare-and-swap."""
 
@@ -131,6 +135,14 @@ class Service:
     """(os, architecture) pairs that the image is for; empty: any."""
     limited_cpu: bool = False
     limited_memory: bool = False
+    max_replicas: int = 0
+    """Most replicas on one node (``--replicas-max-per-node``); 0: no limit."""
+    host_ports: tuple[tuple[int, str], ...] = ()
+    """(port, protocol) that a task takes on its node (``--publish mode=host``)."""
+    cpu: int = 0
+    """Reserved by each task, in billionths of a processor."""
+    memory: int = 0
+    """Reserved by each task, in bytes."""
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Service:
@@ -138,6 +150,7 @@ class Service:
         known = _known(cls, data)
         known["constraints"] = tuple(known.get("constraints", ()))
         known["platforms"] = tuple((str(pair[0]), str(pair[1])) for pair in known.get("platforms", ()))
+        known["host_ports"] = tuple((int(pair[0]), str(pair[1])) for pair in known.get("host_ports", ()))
         return cls(**known)
 
     def as_dict(self) -> dict[str, Any]:

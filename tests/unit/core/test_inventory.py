@@ -131,6 +131,12 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, str, str]] = {
          "services": [{"name": "web", "constraints": ["node.labels.zone == c"]}]},
         "homeless_service", "Service web would have no node left that may run it (constraints: node.labels.zone == c).",
         "swarm_allow_homeless_services"),
+    "a limit for each node": (
+        {"inventory": managers("abc") | {"w1": "worker", "w2": "absent"},
+         "swarm": swarm("abc", "w1: worker", "w2: worker"),
+         "services": [{"name": "db", "replicas": 2, "max_replicas": 1, "constraints": ["node.role == worker"]}]},
+        "service_without_room", "Service db would have room for 1 of its 2 tasks, and has room for 2 now (at most 1 on "
+        "a node, node.role == worker).", "swarm_allow_homeless_services"),
     "one hostname twice": (
         {"inventory": managers("abc") | W, "hosts": {"m1": "hostname=debian", "m2": "hostname=debian"}},
         "duplicate_hostname", "m1 and m2 call themselves debian: docker node commands could not tell them apart.",

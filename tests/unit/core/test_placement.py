@@ -178,3 +178,65 @@ def test_any_text_as_constraint_is_survived_and_nothing_unready_is_eligible(
         assert node.state == "ready"
         assert node.availability == "active"
     assert placement.made_homeless([one], nodes, nodes) == []
+
+
+# -- room ------------------------------------------------------------------------------------------------------------
+
+GIB = 1 << 30
+WORKERS = [Node(f"w{n}", f"w{n}", cpu=2 * 10**9, memory=4 * GIB) for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "three", "two"),
+    [
+        ({"replicas": 3, "max_replicas": 1}, 3, 2),
+        ({"replicas": 2, "max_replicas": 1}, 2, 2),
+        ({"replicas": 4, "max_replicas": 2}, 4, 4),
+        ({"replicas": 3, "host_ports": ((80, "tcp"),)}, 3, 2),
+        ({"replicas": 9}, 9, 9),
+        ({"replicas": 3, "memory": 3 * GIB}, 3, 2),
+        ({"replicas": 3, "memory": 2 * GIB}, 3, 3),
+        ({"replicas": 9, "cpu": 10**9}, 6, 4),
+    ],
+)
+def test_room_for_replicas(asked: dict[str, object], three: int, two: int) -> None:
+    one = service(**asked)
+    assert placement.placed([one], WORKERS) == {"s1": three}
+    assert placement.placed([one], WORKERS[:2]) == {"s1": two}
+    short = placement.made_short([one], WORKERS, WORKERS[:2])
+    assert short == ([(one, three, two)] if two < three else [])
+
+
+def test_services_take_room_from_each_other() -> None:
+    first, second = service(replicas=2, memory=3 * GIB), service(id="s2", name="db", replicas=2, memory=2 * GIB)
+    agent = service(id="s3", name="agent", mode="global", replicas=0, host_ports=((80, "tcp"),))
+    web = service(id="s4", name="edge", replicas=1, host_ports=((80, "tcp"),))
+    assert placement.placed([first, second, agent, web], WORKERS) == {"s1": 2, "s2": 2, "s4": 0}
+    assert placement.placed([first, second], WORKERS[:2]) == {"s1": 2, "s2": 0}
+
+
+def test_what_was_not_whole_before_is_not_blamed_on_the_change() -> None:
+    one = service(replicas=5, max_replicas=1)
+    assert placement.made_short([one], WORKERS, WORKERS) == []
+    assert placement.made_short([one], WORKERS, [*WORKERS[:2], Node("new:w4", "w4")]) == []
+
+
+def test_what_a_node_that_has_not_joined_has_is_not_known() -> None:
+    assert placement.placed([service(replicas=7, memory=8 * GIB)], [Node("new:w4", "w4")]) == {"s1": 7}
+
+
+@given(
+    st.lists(st.builds(Service, id=st.sampled_from("abcd"), name=st.just("x"), replicas=st.integers(0, 5),
+                       max_replicas=st.integers(0, 2), memory=st.integers(0, 3),
+                       host_ports=st.sampled_from(((), ((80, "tcp"),)))), max_size=4, unique_by=lambda one: one.id),
+    st.lists(st.integers(0, 6), max_size=4),
+)
+def test_no_node_is_given_more_than_it_has(services: list[Service], memory: list[int]) -> None:
+    nodes = [Node(f"n{index}", f"n{index}", memory=size) for index, size in enumerate(memory)]
+    found = placement.placed(services, nodes)
+    for one in services:
+        assert found[one.id] <= one.replicas if one.replicas else found.get(one.id, 0) == 0
+        if one.max_replicas or one.host_ports:
+            assert found.get(one.id, 0) <= len(nodes) * (1 if one.host_ports else one.max_replicas)
+    if all(size for size in memory):
+        assert sum(found.get(one.id, 0) * one.memory for one in services) <= sum(memory)
