@@ -81,9 +81,10 @@ class ActionModule(ActionBase):
             "orders": [asdict(order) for order in decision.orders],
             "removals": [asdict(item) for item in decision.removals],
             "settings": dict(decision.settings),
+            "keep_key": decision.keep_key,
             "actor": decision.actor,
             "closer": decision.closer,
-            "releaser": "" if decision.settings else decision.closer or decision.actor,
+            "releaser": "" if decision.settles else decision.closer or decision.actor,
             "stand_ins": dict(decision.stand_ins),
             "managers": [[node.id, node.manager_addr] for node in view.reachable] if view is not None else [],
             "remote_addrs": list(decision.remote_addrs),
@@ -111,7 +112,7 @@ def _phases(decision, would, check_mode, stale_lease):
     A lease that a killed run left is taken and given back, also where there is nothing else to do.
     """
     acts = decision.places_nodes and bool(decision.actor)
-    begins = (acts or bool(decision.settings) or stale_lease) and bool(decision.actor) and decision.init is None
+    begins = (acts or decision.settles or stale_lease) and bool(decision.actor) and decision.init is None
     told = {
         "returned": list(decision.returned),
         "engines": list(decision.engines),
@@ -123,8 +124,8 @@ def _phases(decision, would, check_mode, stale_lease):
         "heir": [decision.closer] if decision.hands_over else [],
         "leaves": list(decision.leaves),
         "closer": [decision.closer] if decision.closer else [],
-        "settler": [decision.closer or decision.actor] if decision.settings else [],
-        "giver": [decision.closer or decision.actor] if decision.settings or (begins and not acts) else [],
+        "settler": [decision.closer or decision.actor] if decision.settles else [],
+        "giver": [decision.closer or decision.actor] if decision.settles or (begins and not acts) else [],
     }
     if check_mode:
         return {**{name: [] for name in PHASES}, "would": would}

@@ -166,6 +166,13 @@ def made_homeless(services: Iterable[Service], before: Iterable[Node], after: It
     return [service for service in homeless(services, after) if eligible(service, known)]
 
 
+def kept_from(service: Service, before: Iterable[Node], after: Iterable[Node]) -> list[Node]:
+    """The nodes that could run the service before, and that only their new availability keeps from it."""
+    able = {node.id for node in eligible(service, before)}
+    return [node for node in after if node.id in able and allows(service, node) and not takes_tasks(node)
+            and node.state == "ready"]
+
+
 @dataclass
 class _Room:
     """What is left on one node while services are placed on it."""

@@ -75,6 +75,8 @@ class Decision:
     removals: tuple[Removal, ...] = ()
     leaves: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    keep_key: bool = False
+    """Whether the swarm's unlock key is to be kept on the controller."""
     actor: str = ""
     """The manager from which the topology is changed."""
     closer: str = ""
@@ -88,6 +90,11 @@ class Decision:
     def places_nodes(self) -> bool:
         """Whether the topology has to be changed."""
         return any(step.kind in plan.KINDS for step in self.steps) or self.init is not None
+
+    @property
+    def settles(self) -> bool:
+        """Whether the swarm itself is to be set, or its unlock key to be kept."""
+        return bool(self.settings) or self.keep_key
 
     @property
     def changes(self) -> bool:
@@ -422,7 +429,7 @@ def _decide(
             [Finding("homeless_service", "critical",
                      f"Service {service.name} would have no node left that may run it "
                      f"(constraints: {', '.join(service.constraints) or 'none'}).",
-                     "Change its constraints, or keep a node that fits.", "", "swarm_allow_homeless_services")
+                     _home(placement.kept_from(service, nodes, after)), "", "swarm_allow_homeless_services")
              for service in placement.made_homeless(view.services, nodes, after)]
             + [Finding("service_without_room", "critical",
                        f"Service {service.name} would have room for {has} of its {service.replicas} tasks, and has "
@@ -435,17 +442,38 @@ def _decide(
             return Decision(refusals=tuple(homeless), notes=tuple(notes))
 
     changed_settings = _changed_settings(view.swarm.spec if view else {}, wanted.settings)
-    if (view is not None and wanted.settings.get("autolock") and view.swarm.autolock
-            and view.swarm.unlock_key_digest != kept_key_digest):
+    keep_key = bool(wanted.settings.get("autolock")) and bool(changed_settings)
+    if _lacks_key(wanted, view, kept_key_digest):
+        keep_key = True
         changed_settings.append("the kept unlock key is not the swarm's: keep the swarm's, and the old one beside it"
                                 if kept_key_digest else "keep the swarm's unlock key")
     steps.extend(Step("settings", "", "", text) for text in changed_settings)
     return Decision(
         (), tuple(notes), tuple(unsettled), tuple(steps), tuple(judgement.returned), tuple(engines), {}, init,
         tuple(joins), tuple(orders), tuple(removals), tuple(leaves),
-        dict(wanted.settings) if changed_settings else {}, actor, closer if needs_closer else "", hands_over,
+        dict(wanted.settings) if changed_settings else {}, keep_key, actor, closer if needs_closer else "", hands_over,
         _remote_addrs(nodes, init), tuple(node.id for node in nodes),
     )
+
+
+def _lacks_key(wanted: Wanted, view: View | None, kept_key_digest: str) -> bool:
+    """Whether managers lock themselves with a key that the controller does not keep, whoever locked the swarm.
+
+    Not where it is to be unlocked for good, and not where nothing is kept at all (swarm_controller_dir).
+    """
+    if view is None or not view.swarm.autolock or wanted.settings.get("autolock") is False:
+        return False
+    return bool(wanted.controller_dir) and view.swarm.unlock_key_digest != kept_key_digest
+
+
+def _home(nodes: Sequence[Node]) -> str:
+    """What keeps a node for a service; ``nodes``: those that it loses by their availability alone."""
+    if not nodes:
+        return "Change its constraints, or keep a node that fits."
+    names = ", ".join(node.host or node.hostname for node in nodes)
+    why = "; managers are drained by default where there are workers" * any(one.role == "manager" for one in nodes)
+    return (f"This run would drain {names}, where it may run{why}: set swarm_availability: active for the hosts that "
+            "are to keep it, or change its constraints.")
 
 
 def _changed_settings(spec: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.quorum.swarm.plugins.module_utils.core import placement
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Node, Service
@@ -156,6 +158,11 @@ def test_draining_the_last_node_that_fits_makes_homeless() -> None:
     drained = Node(id=NODE.id, hostname=NODE.hostname, labels=NODE.labels, availability="drain")
     assert placement.made_homeless([fits, never, anywhere], [NODE, worker], [drained, worker]) == [fits]
     assert placement.made_homeless([fits], [drained, worker], [NODE, worker]) == []
+    assert placement.kept_from(fits, [NODE, worker], [drained, worker]) == [drained]
+    assert placement.kept_from(anywhere, [NODE, worker], [drained, worker]) == [drained]
+    assert placement.kept_from(fits, [drained, worker], [drained, worker]) == [], "it could not run there before"
+    demoted = replace(drained, labels={"zone": "b"})
+    assert placement.kept_from(fits, [NODE, worker], [demoted, worker]) == [], "its label keeps it, too"
 
 
 NODES = st.builds(

@@ -181,7 +181,12 @@ def test_every_other_verdict_is_refused_and_names_what_to_do(verdict: str) -> No
         ({"swarm_autolock": True}, True, "d1", "d1", ""),
         ({"swarm_autolock": True}, True, "d1", "", "keep the swarm's unlock key"),
         ({"swarm_autolock": True}, True, "d2", "d1", "the kept unlock key is not the swarm's"),
-        ({}, True, "d2", "d1", ""),
+        # Somebody else has locked it: `docker swarm init --autolock`.
+        ({}, True, "d1", "", "keep the swarm's unlock key"),
+        ({}, True, "d2", "d1", "the kept unlock key is not the swarm's"),
+        ({}, True, "d1", "d1", ""),
+        ({"swarm_task_history_limit": 5}, True, "d1", "", "keep the swarm's unlock key"),
+        ({"swarm_controller_dir": ""}, True, "d1", "", ""),
         ({"swarm_autolock": False}, False, "", "d1", ""),
     ],
 )
@@ -190,13 +195,26 @@ def test_the_kept_unlock_key_is_compared(
 ) -> None:
     scene = Scene({"inventory": {"m1": "manager"}, "swarm": {"m1": "manager active leader"},
                    "shared": {"swarm_allow_single_manager": True, "swarm_controller_dir": "/srv/s", **declared},
-                   "spec": {"EncryptionConfig": {"AutoLockManagers": spec_autolock}}})
+                   "spec": {"EncryptionConfig": {"AutoLockManagers": spec_autolock},
+                            "Orchestration": {"TaskHistoryRetentionLimit": 5}}})
     scene.swarm = replace(scene.swarm, unlock_key_digest=digest)
     judgement, facts = scene.judge(scene.wanted())
     decision = provision.decide(scene.wanted(), judgement, facts, kept_key_digest=kept)
     assert [step.kind for step in decision.steps] == (["settings"] if says else [])
     assert all(says in step.why for step in decision.steps)
-    assert bool(decision.settings) is bool(says)
+    assert (decision.settles, decision.keep_key) == (bool(says), bool(says))
+
+
+def test_the_key_of_a_swarm_that_is_to_be_unlocked_is_not_missed() -> None:
+    scene = Scene({"inventory": {"m1": "manager"}, "swarm": {"m1": "manager active leader"},
+                   "shared": {"swarm_allow_single_manager": True, "swarm_controller_dir": "/srv/s",
+                              "swarm_autolock": False},
+                   "spec": {"EncryptionConfig": {"AutoLockManagers": True}}})
+    scene.swarm = replace(scene.swarm, unlock_key_digest="d1")
+    judgement, facts = scene.judge(scene.wanted())
+    decision = provision.decide(scene.wanted(), judgement, facts, kept_key_digest="")
+    assert [step.why for step in decision.steps] == ["autolock: True → False"]
+    assert not decision.keep_key
 
 
 @pytest.mark.parametrize(
