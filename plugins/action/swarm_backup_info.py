@@ -16,9 +16,8 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.module_utils.core import backup_report
-from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir
+from ansible_collections.quorum.swarm.plugins.plugin_utils import console, controller, controller_dir
 
 NOWHERE = ("Neither swarm_backup_dir nor swarm_controller_dir is set: it is not known where the archives are. "
            "-e swarm_backup_archive=FILE names one.")
@@ -68,6 +67,5 @@ class ActionModule(ActionBase):
             lines = backup_report.one(result["facts"])
         elif result.get("archives"):
             lines = backup_report.several(result["archives"], folder)
-        display = Display()
         for line in ["", *lines, ""] if lines else []:
-            display.display(line)
+            console.say(line)

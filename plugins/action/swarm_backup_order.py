@@ -12,7 +12,6 @@ from __future__ import annotations
 import time
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     backup,
     inventory,
@@ -20,7 +19,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     report,
     verdict,
 )
-from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, controller, controller_dir
+from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, console, controller, controller_dir
 
 TAKEN, BROUGHT = "__swarm_backup_taken", "__swarm_backup_brought"
 """The variables in which a manager registered what ``swarm_backup`` returned."""
@@ -48,7 +47,7 @@ class ActionModule(ActionBase):
         managers = controller.groups_of(task_vars)[inventory.MANAGERS]
         facts = controller.facts_of(task_vars, managers)
         judgement = verdict.judge([facts[host] for host in managers], wanted.swarm_id)
-        say = Display().display
+        say = console.say
         if args["stage"] == "report":
             for line in ["", *report.swarm(judgement, wanted, facts), "", *_archives(task_vars, managers), ""]:
                 say(line)

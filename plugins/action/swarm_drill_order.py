@@ -14,9 +14,8 @@ from datetime import datetime, timezone
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.module_utils.core import drill, inventory
-from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, controller
+from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, console, controller
 
 ABLE, DRILLED = "__swarm_drill_able", "__swarm_drilled"
 """The variables in which a host registered whether a drill can run there, and what came of one."""
@@ -46,13 +45,13 @@ class ActionModule(ActionBase):
             host, words = drill.choose({host: _why(answer) for host, answer in asked.items()}, bool(args["host"]))
             if words:
                 raise AnsibleActionFail(words)
-            Display().display(f"Drill of {args['archive']} on {host}.")
+            console.say(f"Drill of {args['archive']} on {host}.")
             return {"changed": False, "host": host}
         result = controller.plain(task_vars["hostvars"][args["host"]].get(DRILLED) or {})
         if "phases" in result:
             lines = drill.told(result, args["archive"], args["host"], datetime.now(timezone.utc))
             for line in ["", *lines, ""]:
-                Display().display(line)
+                console.say(line)
         return {"changed": False}
 
 

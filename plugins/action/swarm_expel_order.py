@@ -15,11 +15,10 @@ from datetime import datetime, timezone
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, expel, heal, inventory, report, verdict
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import by_weight
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Swarm, View
-from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir
+from ansible_collections.quorum.swarm.plugins.plugin_utils import console, controller, controller_dir
 
 START, DECIDED = "__swarm_expel_start", "__swarm_expel_decided"
 """The variables of localhost in which the playbook registers the stages."""
@@ -226,4 +225,4 @@ def _when(at):
 
 
 def _say(line):
-    Display().display(line)
+    console.say(line)

@@ -15,7 +15,6 @@ from datetime import datetime, timezone
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     coerce,
     expel,
@@ -25,7 +24,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     returning,
     verdict,
 )
-from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir
+from ansible_collections.quorum.swarm.plugins.plugin_utils import console, controller, controller_dir
 
 START, JUDGED, PLAN, EMPTIED, MADE = (
     "__swarm_heal_start", "__swarm_heal_judged", "__swarm_heal_plan", "__swarm_heal_emptied", "__swarm_heal_made")
@@ -425,4 +424,4 @@ def _words(result):
 
 
 def _say(line):
-    Display().display(line)
+    console.say(line)

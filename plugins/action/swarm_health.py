@@ -20,11 +20,10 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.action.swarm_judge import last_recovery
 from ansible_collections.quorum.swarm.plugins.module_utils.core import health, inventory, report, split, verdict
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts
-from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, controller, controller_dir
+from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, console, controller, controller_dir
 
 FIRST, LATE, AGAIN = "__swarm_health_facts", "__swarm_health_late", "__swarm_health_again"
 """The variables under which hosts registered their answer; where they were asked last; where they were asked again."""
@@ -63,9 +62,8 @@ class ActionModule(ActionBase):
         findings = health.examine(judgement, wanted, facts, now, key, settled=bool(again), backup=backup,
                                   short_life=controller_dir.short_life(wanted.controller_dir))
         document = health.document(judgement, wanted, facts, findings, now, backup)
-        display = Display()
         for line in ["", *report.swarm(judgement, wanted, facts, backup), "", *report.findings(findings), ""]:
-            display.display(line)
+            console.say(line)
         if options["json_path"]:
             _write(options["json_path"], json.dumps(document, indent=2, sort_keys=True) + "\n")
         grave = health.fails(findings, options["fail_on"])

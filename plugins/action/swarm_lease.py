@@ -11,8 +11,7 @@ holds the lease does it wait, where it shall.
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
-from ansible_collections.quorum.swarm.plugins.plugin_utils import controller
+from ansible_collections.quorum.swarm.plugins.plugin_utils import console, controller
 
 
 class ActionModule(ActionBase):
@@ -33,5 +32,5 @@ class ActionModule(ActionBase):
         elif not float(args.get("wait") or 0):
             return result
         else:
-            Display().display(f"note: {result.get('msg')} It is waited for.")
+            console.say(f"note: {result.get('msg')} It is waited for.")
         return self._execute_module(module_args=args, task_vars=task_vars)

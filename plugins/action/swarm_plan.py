@@ -13,10 +13,9 @@ import time
 from dataclasses import asdict
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.action.swarm_judge import judge, last_recovery
 from ansible_collections.quorum.swarm.plugins.module_utils.core import lease, provision
-from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir
+from ansible_collections.quorum.swarm.plugins.plugin_utils import console, controller, controller_dir
 
 PHASES = ("returned", "engines", "init", "begin", "joins", "stand_ins", "actor", "heir", "leaves", "closer", "settler",
           "giver")
@@ -53,17 +52,16 @@ class ActionModule(ActionBase):
         other = None if self._task.check_mode else provision.changer(facts, owner, now, controller.is_dead)
         if provision.in_doubt(wanted, judgement, facts, decision, args["look"], other is not None):
             if other is None:
-                Display().display(f"note: {judgement.verdict} so far; that may be of the moment only.")
+                console.say(f"note: {judgement.verdict} so far; that may be of the moment only.")
             return {"changed": False, "doubt": True, "look": args["look"], "awaits": other[0] if other else "",
                     "owner": owner, "phases": {name: [] for name in (*PHASES, "would")}}
         controller.refuse(decision.refusals)
-        display = Display()
         for finding in decision.notes:
-            display.display(f"{finding.severity}: {finding.sentence()}")
+            console.say(f"{finding.severity}: {finding.sentence()}")
         if decision.steps:
-            display.display(f"Plan ({len(decision.steps)} step{'s' * (len(decision.steps) != 1)}):")
+            console.say(f"Plan ({len(decision.steps)} step{'s' * (len(decision.steps) != 1)}):")
             for line in _lines(decision.steps):
-                display.display("  " + line)
+                console.say("  " + line)
         held = lease.read(view.swarm.labels) if view is not None else None
         would = _by_host(decision)
         return {

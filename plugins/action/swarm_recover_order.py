@@ -16,7 +16,6 @@ from datetime import datetime, timezone
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.action.swarm_judge import last_recovery
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     coerce,
@@ -31,7 +30,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Node
-from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, controller, controller_dir
+from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, console, controller, controller_dir
 
 START, JUDGED, WAITED, BROUGHT, CONFIRMED, CHOSEN, MEMBERS, REST, TIMES, PATHS = (
     "__swarm_recover_start", "__swarm_recover_judged", "__swarm_recover_waited", "__swarm_recover_brought",
@@ -463,4 +462,4 @@ class ActionModule(ActionBase):
 
 
 def _say(line):
-    Display().display(line)
+    console.say(line)

@@ -13,12 +13,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.action.swarm_judge import judge
 from ansible_collections.quorum.swarm.plugins.module_utils.core import provision, report, settings, verdict
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Membership
-from ansible_collections.quorum.swarm.plugins.plugin_utils import controller
+from ansible_collections.quorum.swarm.plugins.plugin_utils import console, controller
 
 
 class ActionModule(ActionBase):
@@ -48,12 +47,11 @@ class ActionModule(ActionBase):
                 held = [Finding(**item) for item in placed["held"]]
                 break
         judgement = self._with_settings(judgement, plan, task_vars)
-        display = Display()
         for owner in self._taken_over(plan, task_vars):
-            display.display(f"note: the lease of {owner} on this swarm was taken over: it had expired, or its run is "
+            console.say(f"note: the lease of {owner} on this swarm was taken over: it had expired, or its run is "
                             f"known to be dead.")
         for line in ["", *report.swarm(judgement, wanted, facts), ""]:
-            display.display(line)
+            console.say(line)
         planned = [Finding(**item) for item in plan.get("unsettled") or []]
         undone = provision.left_over(planned, held, judgement.view)
         if undone:

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, lease, report, restart, verdict
-from ansible_collections.quorum.swarm.plugins.plugin_utils import controller
+from ansible_collections.quorum.swarm.plugins.plugin_utils import console, controller
 
 
 class ActionModule(ActionBase):
@@ -32,7 +31,7 @@ class ActionModule(ActionBase):
         facts = controller.facts_of(task_vars, groups[inventory.MANAGERS] + groups[inventory.WORKERS])
         judgement = verdict.judge([facts[host] for host in groups[inventory.MANAGERS]], wanted.swarm_id)
         order = restart.order(list(facts.values()))
-        say = Display().display
+        say = console.say
         silent = [f"{item.host} could not be asked: {item.why_not}" for item in order.silent]
         if args["stage"] == "report":
             for line in ["", *report.swarm(judgement, wanted, facts), "", *silent]:

@@ -17,7 +17,6 @@ from datetime import datetime, timezone
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.module_utils import archive
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     health,
@@ -28,7 +27,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     returning,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Node
-from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, controller, controller_dir
+from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, console, controller, controller_dir
 
 SOURCE, ORDER, MEMBERS, REST, TIMES = (
     "__swarm_restore_source", "__swarm_restore_order", "__swarm_restore_members", "__swarm_restore_rest",
@@ -268,7 +267,7 @@ class ActionModule(ActionBase):
 
 
 def _say(line):
-    Display().display(line)
+    console.say(line)
 
 
 def _table(steps):

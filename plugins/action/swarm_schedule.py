@@ -16,10 +16,9 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, inventory, schedule
 from ansible_collections.quorum.swarm.plugins.module_utils.core.schedule import Caller, Request, Step, Unit
-from ansible_collections.quorum.swarm.plugins.plugin_utils import caller, controller
+from ansible_collections.quorum.swarm.plugins.plugin_utils import caller, console, controller
 from ansible_collections.quorum.swarm.plugins.plugin_utils.systemd import Systemd
 
 OPTIONS: dict[str, Any] = {
@@ -64,18 +63,17 @@ class ActionModule(ActionBase):
         controller.refuse(inventory.refused(findings, wanted.allowed))
 
         steps = schedule.plan(asked, called, *units)
-        display = Display()
         if not self._task.check_mode:
             for step in steps:
                 systemd.do(step)
         if self._task.check_mode and steps:
             minded: list[str] = []
             for line in ("", f"Would be done: {'; '.join(schedule.said(step) for step in steps)}."):
-                display.display(line)
+                console.say(line)
         else:
             lines, minded = self._now(asked, called, systemd)
             for line in ["", *lines]:
-                display.display(line)
+                console.say(line)
         return {**result, "changed": bool(steps), "steps": [schedule.said(step) for step in steps],
                 "diff": _diff(steps, units), "warnings": minded}
 
