@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the quorum.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Standard output belongs to a structured callback alone. Ansible reads its settings once, so each case is a process."""
+"""Standard output belongs to a structured callback alone. Ansible reads its settings once: each case is a process."""
 
 from __future__ import annotations
 
