@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.quorum.swarm.plugins.plugin_utils.kept_keys import WithKeptKeys
+from ansible_collections.quorum.swarm.plugins.plugin_utils.kept_keys import StartsDocker
 
 
-class ActionModule(WithKeptKeys):
+class ActionModule(StartsDocker):
     """See the module of this name for its documentation."""

@@ -20,6 +20,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     expel,
     heal,
     inventory,
+    reach,
     report,
     returning,
     verdict,
@@ -117,7 +118,7 @@ class ActionModule(ActionBase):
         return {"workers": [item.host for item in those if not item.manager],
                 "managers": [item.host for item in those if item.manager],
                 "await": [here], "judge": ["localhost"],
-                "look": [host for host in managers if facts[host].answered]
+                "look": [host for host in managers if not facts[host].is_silent]
                 + [item.host for item in those if item.host not in managers]}
 
     def _acts(self, found, view, facts):
@@ -242,6 +243,8 @@ class ActionModule(ActionBase):
         barred = expel.barred(view.swarm.labels, [node], self._wanted.allowed)
         if barred and not any(entry.host == node for entry in view.nodes):
             return barred[0].sentence()
+        if item.reached:
+            return f"{reach.seen(item)}. It stays the node that it is. Mend that, and run again."
         if not item.answered:
             return f"{node} does not answer ({item.why_not}): it cannot join. Bring the host back."
         if item.state.swarm_id and item.state.swarm_id != view.swarm.id:

@@ -101,9 +101,7 @@ def answer(host: str, registered: Mapping[str, Any] | None) -> HostFacts:
         return HostFacts.silent(host, health.NOT_ASKED)
     if registered.get("facts"):
         return HostFacts.of(host, registered["facts"])
-    if registered.get("timedout"):
-        return HostFacts.silent(host, f"no answer within {registered['timedout']['period']} s")
-    return HostFacts.silent(host, controller.why(str(registered.get("msg") or registered.get("module_stderr") or "")))
+    return controller.unanswered(host, registered)
 
 
 def _unlock_key(judgement: verdict.Judgement, wanted: inventory.Wanted) -> str:

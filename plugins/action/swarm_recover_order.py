@@ -22,6 +22,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     datapath,
     health,
     inventory,
+    reach,
     recover,
     restart,
     returning,
@@ -126,7 +127,10 @@ class ActionModule(ActionBase):
         _say(f"lost: {judged.reason} So they said twice, {apart:.0f} s apart.")
         _say(f"  swarm      {found.swarm_id}, {len(found.voters)} managers, a majority is {found.majority}")
         _say(f"  survivors  {', '.join(found.survivors)}")
-        _say("  lost       " + ", ".join(f"{one.name} ({one.address})" for one in found.lost))
+        if found.lost:
+            _say("  lost       " + ", ".join(f"{one.name} ({one.address})" for one in found.lost))
+        for item in found.unable:
+            _say(f"  alive      {reach.seen(item)}")
         todo = recover.bring_back(found, facts)
         for host, what in todo.items():
             _say(f"  first      {host}: {what}")

@@ -29,6 +29,16 @@ SEEN = "__swarm_seen"
 PROBED = "__swarm_probed"
 """The variable in which the result of ``swarm_probe`` is registered."""
 
+NOT_ASKED = "it was not asked"
+"""``HostFacts.why_not`` of a host that no task came to."""
+
+_SILENCE = ("Failed to connect to the host via", "could not be sent to remote host", "Failed to connect to ",
+            "SSH encountered an unknown error")
+"""Ansible's words where the connection failed. Everything else is said of a host that was reached."""
+_SPOKE = ("Permission denied (", "Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED",
+          "Too many authentication failures", "Authentication failed", "Authentication failure")
+"""Words of ssh that it says only to a server that speaks."""
+
 HOST_VARS = ("ansible_host", "swarm_zone", "swarm_advertise_addr", "swarm_advertise_cidr", "swarm_advertise_interface",
              "swarm_availability", "swarm_labels", "swarm_listen_addr", "swarm_data_path_addr", "swarm_spare_manager",
              "swarm_compromised")
@@ -118,33 +128,48 @@ def facts_of(task_vars: Mapping[str, Any], hosts: Iterable[str], name: str = "")
 def _facts(variables: Mapping[str, Any], host: str, name: str) -> HostFacts:
     seen, probed = (variables.get(name), None) if name else (variables.get(SEEN), variables.get(PROBED))
     if seen is None and probed is None:
-        return HostFacts.silent(host, "it was not asked")
+        return HostFacts.silent(host, NOT_ASKED)
     for result in (seen, probed):
-        why = _silence(result)
-        if why:
-            return HostFacts.silent(host, why)
+        if result is not None and "facts" not in result:
+            return unanswered(host, result)
     told = plain(seen["facts"]) if seen is not None else {}
     also = plain(probed["facts"]) if probed is not None else {}
     if not told:
         return HostFacts.of(host, also)
-    told.update({key: also[key] for key in ("blocked", "libraries") if key in also})
+    told.update({key: also[key] for key in ("blocked", "libraries", "python") if key in also})
     if told.get("problem") == "no_sdk" and also:
-        # Without the SDK the module could not ask the engine; the probe did so through the engine's own client.
+        # Without the SDK the module could not ask the engine; the probe did so over the engine's own socket.
         told.update({key: also[key] for key in ("engine", "membership", "problem", "detail")})
     return HostFacts.of(host, told)
 
 
-def _silence(result: Mapping[str, Any] | None) -> str:
-    """Why a registered result says nothing of the host; empty where it does."""
-    if result is None:
-        return ""
-    if result.get("unreachable"):
-        return why(str(result.get("msg") or "unreachable"))
+def unanswered(host: str, result: Mapping[str, Any]) -> HostFacts:
+    """A host of which a registered result does not say what was asked: silent, not asked, or reached all the same."""
     if result.get("skipped"):
-        return "it was not asked"
-    if result.get("failed") or "facts" not in result:
-        return why(str(result.get("msg") or "the question failed"))
-    return ""
+        return HostFacts.silent(host, NOT_ASKED)
+    if result.get("timedout"):
+        return HostFacts.silent(host, f"no answer within {result['timedout']['period']} s")
+    message = words(result) or ("unreachable" if result.get("unreachable") else "the question failed")
+    if result.get("reached"):
+        told = plain(result.get("probed") or {})
+        return HostFacts.of(host, {**told, "answered": False, "reached": True,
+                                   "why_not": str(result.get("why_not") or why(message))})
+    return HostFacts.of(host, {"answered": False, "reached": is_known_alive(message), "why_not": why(message)})
+
+
+def words(result: Mapping[str, Any]) -> str:
+    """What a registered result says of its failure."""
+    return str(result.get("msg") or result.get("module_stderr") or result.get("module_stdout") or "")
+
+
+def is_silence(message: str) -> bool:
+    """Whether Ansible's message says that the connection itself failed, and that nobody was heard at the other end."""
+    return any(sign in message for sign in _SILENCE) and not is_known_alive(message)
+
+
+def is_known_alive(message: str) -> bool:
+    """Whether ssh's words prove a host that lives: its ssh server spoke, and did not let the user in."""
+    return any(sign in message for sign in _SPOKE)
 
 
 def why(message: str) -> str:

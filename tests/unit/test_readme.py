@@ -474,12 +474,17 @@ def held(swarm_id: str, role: str, state: str = "active", **others: Any) -> dict
             "membership": Membership(state, "node-x" if state else "", control=control), **others}
 
 
+REACHED: dict[str, Any] = {"answered": False, "reached": True,
+                           "why_not": "its disk is full: no room is left in /root/.ansible/tmp"}  # fmt: skip
+"""A host that the connection reaches, and that cannot run a module."""
+
 RESTORES: dict[str, tuple[World, dict[str, Any]]] = {
     "restore_address": (World(seen={"m2": {"addresses": (Address("192.0.2.99", 24, "eth0"),)}}), {}),
     "restore_foreign": (World(seen={"w1": held("swarm-2", "worker")}), {}),
     "restore_host_silent": (World(seen=silent("m2")), {}),
     "restore_no_room": (World(seen={"m2": {"state": LocalState(free=50_000_000)}}), {}),
     "restore_older_engine": (World(seen={"m2": {"engine": Engine(True, True, "20.10.24", "engine-m2")}}), {}),
+    "restore_reached": (World(seen={"w1": REACHED}), {}),
     "restore_running": (World(seen={"m1": held("swarm-1", "manager")}), {}),
     "restore_silent": (World(seen={**silent("m1"), "m3": held("swarm-1", "manager", "")}), {}),
     "restore_unfinished": (World(seen={"m2": {"state": LocalState(reinit=RESTORED_BEFORE)}}), {}),
@@ -529,7 +534,8 @@ def left(says: Mapping[str, str]) -> dict[str, HostFacts]:
         state = LocalState(swarm_id="swarm-2" if word == "other" else "swarm-1", node_id=f"node-{name}", role="manager",
                            raft_log=True, managers=KNOWN)  # fmt: skip
         found[name] = HostFacts.silent(name, "no route") if word == "silent" else HostFacts(
-            name, name, engine=Engine(True, True), state=state if word else LocalState())
+            name, name, engine=Engine(True, True), state=state if word else LocalState(),
+            **(REACHED if word == "reached" else {}))
     return found
 
 
@@ -559,6 +565,7 @@ def recovery_findings() -> list[Finding]:
     ]
     return [
         *lost(m3="silent").refusals, *lost(m2="other").refusals, *recover.alive(lost(m2="left")),
+        *recover.alive(lost(m2="reached")),
         recover.evidence(here, seen)[0], *recover.confirm(here, "", []), *recover.confirm(here, "swarm-1", ["m1"]),
         *(finding for choice in choices for finding in choice.refusals),
     ]  # fmt: skip

@@ -11,7 +11,7 @@ made anew of a raft log.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     inventory,
     plan,
     quorum,
+    reach,
     restart,
     spares,
 )
@@ -61,6 +62,8 @@ class Sick:
     """What is left to an operator where there is no rung."""
     may_restart: bool = False
     """Whether a Docker that runs there may be restarted: the quorum does not rest on it."""
+    keep: bool = False
+    """Whether its host is alive, and only cannot run a module: its entry stays, whoever stands in for it."""
 
     def as_dict(self) -> dict[str, Any]:
         """For results and JSON."""
@@ -190,8 +193,7 @@ def find(
         elif found is not None:
             rungs = tuple(rung for rung in found.rungs
                           if rung not in (tried or {}).get(want.host, ()) and (rung != REBOOT or reboot))
-            sick.append(Sick(found.host, found.node_id, found.manager, found.what, rungs, found.remedy,
-                             found.may_restart))
+            sick.append(replace(found, rungs=rungs))
     ours = {node.id for node in matched.values()}
     names = {want.host for want in wanted.nodes} | set(wanted.absent)
     notes += [Finding("unlisted", "warning", f"{node.hostname} ({node.id}) is {_state(node)}, and no host of the "
@@ -221,6 +223,8 @@ def _look_at(want: WantedNode, item: HostFacts, entry: Node | None, view: View, 
     def sick(what: str, *rungs: str, remedy: str = "", may_restart: bool = False) -> Sick:
         return Sick(host, node_id, manager, what, rungs, remedy, may_restart)
 
+    if item.reached:
+        return _unable(want, item, entry, view, sick)
     if not item.answered:
         if entry is not None and _works(entry):
             return Finding("host_silent", "info", f"{host} does not answer ({item.why_not}), and its node works.", "",
@@ -271,6 +275,28 @@ def _look_at(want: WantedNode, item: HostFacts, entry: Node | None, view: View, 
                 may_restart=not entry.reachable or _spares_one(view))
 
 
+def _unable(
+    want: WantedNode, item: HostFacts, entry: Node | None, view: View, sick: Callable[..., Sick]
+) -> Sick | Finding | None:
+    """What is wrong with a host that is reached and cannot run a module: it is alive, so no entry of it is removed.
+
+    A spare may stand in for it where the swarm itself does not reach it, and a shell cannot start its Docker.
+    """
+    what = reach.seen(item)
+    if entry is None or _works(entry):
+        return Finding("host_unable", "warning", what + (", and its node works." if entry is not None else "."),
+                       "Mend that: nothing can be changed or looked at there.", item.host)
+    remedy = (f"Mend that, and run again. If {item.host} is gone for good all the same, power it off: then it is "
+              "silent.")
+    rungs = [DAEMON] * reach.starts(item, view.swarm.id, entry.id) + [REPLACE] * _is_cut_off(entry)
+    return replace(sick(f"{what}, and its node is {_state(entry)}", *rungs, remedy=remedy), keep=True)
+
+
+def _is_cut_off(entry: Node) -> bool:
+    """Whether the swarm itself does not reach this manager."""
+    return entry.voter and not entry.reachable
+
+
 def _spares_one(view: View) -> bool:
     """Whether all voters are reachable, and one of them may be down for a moment."""
     voters, reachable = len(view.voters), len(view.reachable)
@@ -303,7 +329,8 @@ def replacements(
     """The spare that takes the place of each lost manager, one of its zone where there is one.
 
     A manager for which no spare is left is not in it, unless the swarm is safer without its entry: dead voters are
-    removed where more of the living may be lost afterwards. That reads as an empty name.
+    removed where more of the living may be lost afterwards. That reads as an empty name. An entry that is kept is not
+    removed, and counts as a voter no more once a spare stands in for it.
 
     :param busy: hosts that take no part themselves.
     :param coming: hosts that are managers again when this run is through.
@@ -311,7 +338,7 @@ def replacements(
     matched = _matched(wanted, view.nodes, facts)
     chosen, serving = _stand_ins(wanted, matched, coming, busy)
     free = [host for host in chosen if host not in serving]
-    left = list(lost)
+    left = [item for item in lost if REPLACE in item.rungs or not item.keep]
     result: dict[str, str] = {}
     for spare in free if left else ():
         zone = _zone(wanted, spare)
@@ -320,7 +347,7 @@ def replacements(
         result[item.host] = spare
         if not left:
             break
-    dead = [item for item in left if item.node_id]
+    dead = [item for item in left if item.node_id and not item.keep]
     voters = len(view.voters) - sum(1 for item in lost if item.host in result and item.node_id) + len(result)
     reachable = len(view.reachable) + len(result)
     gain = {count: reachable - quorum.majority(voters - count) for count in range(len(dead) + 1) if voters > count}
@@ -399,13 +426,18 @@ def work(
         old = next((node_id for node_id in one.node_ids if view.node(node_id) is not None), "")
         if old and not one.joined:
             removals.append(Removal(one.host, old, live=one.leave))
-    removals += [Removal(host, matched[host].id, live=False) for host in replaced if host in matched]
+    kept = [host for host in replaced if host in matched and host in reach.unable(facts)]
+    removals += [Removal(host, matched[host].id, live=False) for host in replaced
+                 if host in matched and host not in kept]
     others = [node for node in view.nodes if node.state == "ready" and node.availability == "active"
               and node.host not in replaced.values() and node.id not in {item.node_id for item in removals}]
     orders = [one.order() for one in rejoins]
     for spare in filter(None, replaced.values()):
         node = matched[spare]
         orders.append(Order(spare, "manager", "drain" if others else node.availability, _as_is(node), node.id))
+    # Alive, and out of the swarm's reach: it stays the node that it is, and is no voter until it is back.
+    orders += [Order(host, "worker", matched[host].availability, _as_is(matched[host]), matched[host].id)
+               for host in kept]
     coming = [one.host for one in rejoins if one.role == "manager"]
     chosen, serving = _stand_ins(wanted, matched, coming, replaced)
     for spare in serving:
@@ -472,6 +504,9 @@ def ladder(item: Sick, replaced: Mapping[str, str]) -> list[str]:
             if item.host not in replaced:
                 continue
             spare = replaced[item.host]
+            if item.keep:
+                lines.append(f"{spare} stands in for it as a manager; its entry and its state stay")
+                continue
             lines.append(f"{spare} takes its place as a manager, and its entry is removed" if spare else
                          "its entry is removed: more of the others may be lost then")
         else:

@@ -25,6 +25,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     lifetime,
     placement,
     quorum,
+    reach,
     validity,
     zones,
 )
@@ -398,13 +399,7 @@ def _hosts(wanted: Wanted, facts: Mapping[str, HostFacts]) -> Iterator[Finding]:
     known = {host: facts[host] for host in listed if host not in unasked}
     for host, item in known.items():
         if not item.answered:
-            yield Finding(
-                "host_silent",
-                "warning",
-                f"{host} does not answer: {item.why_not}.",
-                "Bring the host back, or list it under swarm_absent.",
-                host,
-            )
+            yield reach.finding(item)
             continue
         if item.unfinished:
             yield Finding(

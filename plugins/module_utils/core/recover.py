@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import quorum, returning
+from ansible_collections.quorum.swarm.plugins.module_utils.core import quorum, reach, returning
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Step
@@ -61,11 +61,14 @@ class Loss:
     survivors: tuple[str, ...] = ()
     """Hosts that answer and have this swarm's state as a manager."""
     refusals: tuple[Finding, ...] = ()
+    unable: tuple[HostFacts, ...] = ()
+    """Hosts that are reached, cannot run a module, and are one of the managers, or may be: alive, and not lost."""
 
     @property
     def lost(self) -> tuple[Voter, ...]:
-        """The managers that nobody can ask."""
-        return tuple(voter for voter in self.voters if voter.host not in self.survivors)
+        """The managers of which nothing is heard, or whose host has nothing of them left."""
+        alive = {*self.survivors, *(item.host for item in self.unable)}
+        return tuple(voter for voter in self.voters if voter.host not in alive)
 
     @property
     def lost_names(self) -> list[str]:
@@ -177,14 +180,22 @@ def loss(wanted: Wanted, facts: Mapping[str, HostFacts], addresses: Mapping[str,
         known.setdefault(item.state.node_id, "")
     voters = tuple(Voter(node_id, address, _host_of(node_id, address, facts, addresses or {}))
                    for node_id, address in sorted(known.items()))
-    return Loss(ids[0], voters, tuple(sorted(own)))
+    return Loss(ids[0], voters, tuple(sorted(own)), unable=_unable(voters, facts))
+
+
+def _unable(voters: Sequence[Voter], facts: Mapping[str, HostFacts]) -> tuple[HostFacts, ...]:
+    """Hosts that are reached and cannot run a module, and that a manager is on; all of them where it is not known of
+    every manager on which host it is.
+    """
+    hosts = {voter.host for voter in voters}
+    return tuple(item for name, item in sorted(reach.unable(facts).items()) if name in hosts or "" in hosts)
 
 
 def _host_of(node_id: str, address: str, facts: Mapping[str, HostFacts], addresses: Mapping[str, str]) -> str:
     """The host of the inventory that this manager is, or whose place it has."""
     ip = address.rpartition(":")[0].strip("[]")
     for name, item in facts.items():
-        if item.answered and node_id == item.state.node_id:
+        if node_id in (item.state.node_id, item.membership.node_id):
             return name
     for name, item in facts.items():
         if ip and (ip in [one.address for one in item.addresses] or addresses.get(name) == ip):
@@ -203,13 +214,21 @@ def bring_back(found: Loss, facts: Mapping[str, HostFacts]) -> dict[str, str]:
             todo[name] = "it is unlocked with a kept key"
         elif not item.engine.answers and item.problem != "no_sdk":
             todo[name] = "Docker is started"
+    nodes = {voter.host: voter.node_id for voter in found.voters if voter.host}
+    for item in found.unable:
+        if item.host in nodes and reach.starts(item, found.swarm_id, nodes[item.host]):
+            todo[item.host] = f"Docker is started by the shell, since no module runs there ({item.why_not.rstrip('.')})"
     return todo
 
 
 def alive(found: Loss) -> list[Finding]:
-    """Why nobody need be given up: the hosts of a majority answer, with their state."""
-    if not quorum.has_quorum(len(found.voters), len(found.survivors)):
-        return []
+    """Why nobody is given up: the hosts of a majority answer, with their state; or a manager's host is reached, and
+    only modules cannot run there.
+    """
+    refused = [Finding("recover_reached", "critical", *reach.not_lost(item, "swarm_recover_lost"), item.host)
+               for item in found.unable]
+    if refused or not quorum.has_quorum(len(found.voters), len(found.survivors)):
+        return refused
     return [Finding(
         "recover_majority_answers", "critical",
         f"{', '.join(found.survivors)} answer, and have the state of {len(found.survivors)} of {len(found.voters)} "
@@ -468,7 +487,7 @@ def _managers(wanted: Wanted) -> list[str]:
 def given_up(wanted: Wanted, found: Loss, facts: Mapping[str, HostFacts], nodes: Sequence[Node]) -> list[str]:
     """Hosts that the rest of this run does without: given up and silent, in this run or in the one before."""
     listed = {node.host or node.hostname for node in nodes if node.voter}
-    silent = [name for name in _managers(wanted) if name in facts and not facts[name].answered]
+    silent = [name for name in _managers(wanted) if name in facts and facts[name].is_silent]
     return sorted({name for name in silent if name in found.lost_names or name not in listed})
 
 
@@ -540,7 +559,9 @@ def _todo(
         return todo
     reached = {node.host or node.hostname for node in outcome.nodes if node.reachable}
     missing = [name for name in _managers(wanted) if name not in reached]
-    silent = [host for host in missing if host in facts and not facts[host].answered]
+    silent = [host for host in missing if host in facts and facts[host].is_silent]
+    todo += [f"{reach.seen(facts[host])}. Mend that, and run this again." for host in missing
+             if host in reach.unable(facts)]
     if missing:
         todo.append(_strength(wanted, sorted(reached), missing))
     if silent:

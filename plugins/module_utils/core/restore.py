@@ -22,6 +22,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     engines,
     health,
     inventory,
+    reach,
     returning,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
@@ -220,8 +221,9 @@ def decide(
         found += _unlisted(wanted, facts, told)
         found += _foreign(facts, told)
     if not here.answered and host not in lost:
-        found.append(Finding("restore_host_silent", "critical", f"{host} is to be restored and does not answer: "
-                             f"{_why(here)}.", "Bring it back, or name another host in swarm_restore_host.", host))
+        found.append(Finding("restore_host_silent", "critical", f"{host} is to be restored and "
+                             f"{'cannot run a module' if here.reached else 'does not answer'}: {_why(here)}.",
+                             "Bring it back, or name another host in swarm_restore_host.", host))
     elif what != NOTHING:
         found += _address(source, wanted, host, facts)
         found += _engine(host, here, told)
@@ -229,7 +231,7 @@ def decide(
     found += _addresses(wanted, facts, host) if what != NOTHING else []
     engine = what != NOTHING and _lacks_engine(here, told, libraries)
 
-    silent = tuple(name for name in lost if name in facts and not facts[name].answered)
+    silent = tuple(name for name in lost if name in facts and facts[name].is_silent)
     notes += _notes(source, host, facts, lost, what, engine, now)
     running = [name for name, item in facts.items() if name != host and runs_as_manager(item, told)]
     return Decision(what, host, tuple(running) if what != NOTHING else (), silent, engine,
@@ -249,18 +251,20 @@ def _silent(
     host: str, facts: Mapping[str, HostFacts], told: Manifest, lost: Sequence[str], what: str
 ) -> list[Finding]:
     """Hosts of which nobody knows whether they run: the operator has to say that they do not."""
-    mute = [name for name, item in facts.items() if name not in lost and name != host and not item.answered]
+    mute = [name for name, item in facts.items() if name not in lost and name != host and item.is_silent]
     stopped = [name for name, item in facts.items() if what != NOTHING and name not in lost and name != host
                and holds_log(item, told)]
+    found = [Finding("restore_reached", "critical", *reach.not_lost(item, "swarm_restore_lost"), name)
+             for name, item in reach.unable(facts).items() if name != host]
     if not mute and not stopped:
-        return []
+        return found
     parts = []
     if mute:
         parts.append(f"{', '.join(mute)} do{'es' * (len(mute) == 1)} not answer ({_why(facts[mute[0]])})")
     if stopped:
         parts.append(f"{', '.join(stopped)} ha{'s' if len(stopped) == 1 else 've'} a manager's raft log of this swarm, "
                      "and Docker does not run as a member there")
-    return [Finding(
+    return [*found, Finding(
         "restore_silent", "critical",
         f"{'; '.join(parts)}: if the old managers are alive, or come back, they are a second swarm of the same ID.",
         "Make sure that they are down, or bring them back: with a majority of them, or one of their logs, nothing "

@@ -133,6 +133,9 @@ def _return(
     """How one host comes back."""
     host, state = item.host, item.state
     if not item.answered:
+        if item.reached:
+            return Return(host, SILENT, why=f"it cannot run a module ({item.why_not.rstrip('.')}); where it runs, it "
+                                            "comes back by itself")
         if lost is None or host in lost:
             return Return(host, LOST, why="it does not answer")
         return Return(host, SILENT, why="it does not answer; where it runs, it comes back by itself")

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import quorum, validity
+from ansible_collections.quorum.swarm.plugins.module_utils.core import quorum, reach, validity
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, View
 
@@ -166,11 +166,7 @@ def judge(facts: Sequence[HostFacts], swarm_id: str = "", now: datetime | None =
         wrong; None: the hosts' own clocks count.
     """
     silent = [item for item in facts if not item.answered]
-    findings = [
-        Finding("host_silent", "warning", f"{item.host} does not answer: {item.why_not}.",
-                "Bring the host back, or list it under swarm_absent.", item.host)
-        for item in silent
-    ]
+    findings = [reach.finding(item) for item in silent]
     views = {item.host: view for item in facts for view in [view_of(item)] if view is not None}
     if views:
         return _judge_views(views, facts, findings, swarm_id)
@@ -286,8 +282,10 @@ def _judge_blind(
     hidden = sorted(item.host for item in facts if item.answered and item.state.unread and item.host not in unread)
     if silent or mute or unread or hidden or ended:
         why = []
-        if silent:
-            why.append(f"{', '.join(item.host for item in silent)} cannot be reached")
+        unheard = [item.host for item in silent if not item.reached]
+        if unheard:
+            why.append(f"{', '.join(unheard)} cannot be reached")
+        why += [reach.seen(item) for item in silent if item.reached]
         if mute:
             why.append(f"Docker does not answer on {', '.join(mute)}")
         if unread:

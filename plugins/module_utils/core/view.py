@@ -331,6 +331,28 @@ class LocalState:
 
 
 @dataclass(frozen=True)
+class Python:
+    """The Python that modules run with on one host, and what they import there (the probe only)."""
+
+    version: str = ""
+    """Empty: it was not asked, or none was found."""
+    path: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """The version by library, of those that it imports; an empty text where the library does not tell."""
+    missing: tuple[str, ...] = ()
+    """Libraries that are not there."""
+    broken: Mapping[str, str] = field(default_factory=dict)
+    """Libraries that are there and cannot be imported: their version, or ``?``, and the error."""
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Python:
+        """From the dictionary that the probe returns."""
+        known = _known(cls, data)
+        known["missing"] = tuple(known.get("missing", ()))
+        return cls(**known)
+
+
+@dataclass(frozen=True)
 class HostFacts:
     """All that one host said of itself, and of the swarm where it is a manager."""
 
@@ -339,17 +361,22 @@ class HostFacts:
     hostname: str = ""
     """What the host calls itself."""
     answered: bool = True
-    """Whether the host could be reached at all. Everything below is empty where not."""
+    """Whether a module told what it was asked. Everything below is empty where not, unless it was reached."""
     why_not: str = ""
+    """Why it did not answer, in words that follow its name."""
     reached: bool = False
-    """Where it did not answer: whether the connection reached it all the same (a full or read-only disk, no Python,
-    ...). Such a host is alive: it is never among the lost."""
+    """Where it did not answer: whether the connection reached it all the same (a full or read-only disk, no Python).
+    Such a host is alive: it is never among the lost. What follows is what a shell could find out there."""
+    startable: bool = False
+    """Where it was reached only: whether a shell may start its Docker. Its unit is loaded, not masked, and stopped; a
+    node's state lies there; and no restore, recovery or rejoin was broken off."""
     engine: Engine = field(default_factory=Engine)
     membership: Membership = field(default_factory=Membership)
     addresses: tuple[Address, ...] = ()
     problem: str = ""
     """Why the swarm could not be read from here: empty, or one of ``no_leader``, ``locked``, ``not_manager``,
-    ``not_member``, ``timeout``, ``no_engine``, ``no_sdk``, ``error``."""
+    ``not_member``, ``timeout``, ``no_engine``, ``no_sdk``, ``error``; from the probe also ``unread`` (it did not read
+    the swarm) and ``unknown`` (it could not ask the engine, which says nothing of it)."""
     detail: str = ""
     """The engine's own words for the problem, scrubbed."""
     swarm: Swarm | None = None
@@ -367,7 +394,9 @@ class HostFacts:
     state: LocalState = field(default_factory=LocalState)
     """What lies on its disk; empty where that was not asked for."""
     libraries: tuple[str, ...] = ()
-    """Of ``docker``, ``nacl`` and ``cryptography``, those that the host's Python finds (the probe only)."""
+    """Of ``docker``, ``nacl`` and ``cryptography``, those that the host's Python imports (the probe only)."""
+    python: Python = field(default_factory=Python)
+    """The same, in full (the probe only)."""
     blocked: tuple[str, ...] = ()
     """``address:port/protocol`` of other nodes which this host found to be filtered."""
 
@@ -392,6 +421,7 @@ class HostFacts:
         known["state"] = LocalState.of(data.get("state") or {})
         known["tasks"] = tuple(Task.of(item) for item in data.get("tasks") or ())
         known["libraries"] = tuple(data.get("libraries") or ())
+        known["python"] = Python.of(data.get("python") or {})
         known["blocked"] = tuple(data.get("blocked") or ())
         return cls(**known)
 
@@ -399,6 +429,11 @@ class HostFacts:
     def silent(cls, host: str, why: str) -> HostFacts:
         """A host that could not be asked."""
         return cls(host=host, answered=False, why_not=why)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing was heard of it: only such a host may be called lost."""
+        return not self.answered and not self.reached
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,10 @@ def view(managers: int = 3, **words: str) -> View:
     return View(Swarm(SWARM), listed, told_by="m1")
 
 
+UNABLE: dict[str, Any] = {"answered": False, "reached": True, "why_not": "its disk is full", "nodes": ()}
+"""Of a host that the connection reaches, and that cannot run a module."""
+
+
 def host(name: str, word: str = "") -> HostFacts:
     """What one host says, in a word; nothing said, it works."""
     if word == "silent":
@@ -89,6 +93,11 @@ def host(name: str, word: str = "") -> HostFacts:
                    "state": replace(item.state, room=100 << 20)},
         "wiped and narrow": {"membership": Membership("inactive"), "problem": "not_member",
                              "state": LocalState("/var/lib/docker", room=100 << 20)},
+        "unable": UNABLE,
+        "unable and stopped": {**UNABLE, "engine": Engine(True), "membership": Membership(), "problem": "no_engine",
+                               "startable": True},
+        "unable and another": {**UNABLE, "engine": Engine(True), "membership": Membership(), "startable": True,
+                               "state": replace(item.state, node_id="node-old")},
         "bare": {"engine": Engine(), "membership": Membership(), "problem": "no_engine", "state": LocalState()},
     }  # fmt: skip
     return replace(item, **changes.get(word, {}))
@@ -134,6 +143,14 @@ def found(entry: str, word: str, name: str = "m3", reboot: bool = False) -> heal
         ("w1", "gone", "narrow", [DAEMON, REJOIN]),
         ("m3", "gone", "wiped and narrow", []),
         ("w1", "gone", "wiped and narrow", [REJOIN]),
+        # Reached, and no module runs there: it is started by the shell, or somebody stands in for it.
+        ("m3", "", "unable", None),
+        ("m3", "gone", "unable", [REPLACE]),
+        ("m3", "gone", "unable and stopped", [DAEMON, REPLACE]),
+        ("m3", "gone", "unable and another", [REPLACE]),
+        ("m3", "unlisted", "unable", None),
+        ("w1", "gone", "unable", []),
+        ("w1", "gone", "unable and stopped", [DAEMON]),
         # For an operator.
         ("w1", "gone", "silent", []),
         ("m3", "gone", "other", []),
@@ -147,6 +164,28 @@ def found(entry: str, word: str, name: str = "m3", reboot: bool = False) -> heal
 def test_who_takes_no_part(name: str, entry: str, word: str, rungs: list[str] | None) -> None:
     sick = {item.host: list(item.rungs) for item in found(entry, word, name).sick}
     assert sick == ({} if rungs is None else {name: rungs})
+
+
+@pytest.mark.parametrize("spares", [("w2",), ()])
+def test_whoever_stands_in_the_entry_of_a_host_that_is_reached_stays(spares: tuple[str, ...]) -> None:
+    want, seen, told = wanted(spares=spares), view(m3="gone"), facts(m3="unable")
+    sick = heal.find(want, seen, told, NOW).sick
+    assert [(item.host, item.keep) for item in sick] == [("m3", True)]
+    replaced = heal.replacements(want, seen, sick, ["m3"], told)
+    assert replaced == ({"m3": "w2"} if spares else {})
+    work = heal.work(want, seen, told, [], replaced, "node-m1")
+    assert work.removals == ()
+    assert [step.kind for step in work.steps if step.node_id == "node-m3"] == ["demote"] * bool(spares)
+    assert "remove" not in [step.kind for step in work.steps]
+    assert heal.ladder(sick[0], replaced) == (
+        ["w2 stands in for it as a manager; its entry and its state stay"] if spares else
+        [f"nothing that this playbook can do. {sick[0].remedy}"])
+
+
+def test_nobody_stands_in_for_a_host_whose_shell_can_start_docker_before_that_was_tried() -> None:
+    want, seen, told = wanted(), view(m3="gone"), facts(m3="unable and stopped")
+    assert heal.find(want, seen, told, NOW).sick[0].rungs == (DAEMON, REPLACE)
+    assert heal.find(want, seen, told, NOW, tried={"m3": [DAEMON]}).sick[0].rungs == (REPLACE,)
 
 
 def test_a_full_disk_is_told_in_one_sentence() -> None:

@@ -58,6 +58,8 @@ def host(name: str, says: str = "") -> HostFacts:
     """One host, in a word."""
     if says == "silent":
         return HostFacts.silent(name, "no route")
+    if says == "walled":
+        return replace(HostFacts.silent(name, "Permission denied"), reached=True)
     manager = name.startswith("m")
     state = LocalState("/var/lib/docker", SWARM, f"node-{name}", "manager" if manager else "worker", manager, KNOWN)
     item = HostFacts(name, name, engine=Engine(True, True), state=state,
@@ -71,6 +73,10 @@ def host(name: str, says: str = "") -> HostFacts:
         return replace(item, problem="locked", membership=Membership("locked"))
     if says == "stopped":
         return replace(item, problem="no_engine", engine=Engine(True), membership=Membership())
+    if says in ("full", "full and runs", "full and half"):
+        item = replace(item, answered=False, reached=True, why_not="its disk is full", startable=says == "full")
+        return item if says == "full and runs" else replace(item, problem="no_engine", engine=Engine(True),
+                                                            membership=Membership())
     if says == "wiped":
         return replace(item, problem="not_member", membership=Membership("inactive"), state=LocalState())
     if says == "foreign":
@@ -198,6 +204,9 @@ def test_a_state_of_one_swarm_is_needed(says: str, shared: dict[str, Any], expec
         ("silent silent silent stopped locked", {"m4": "started", "m5": "unlocked"}),
         ("silent silent silent step:placed blind", {"m4": "taken back"}),
         ("silent silent silent step:finished blind", {}),
+        # Where no module runs.
+        ("full full silent blind blind", {"m1": "by the shell", "m2": "by the shell"}),
+        ("full silent silent stopped blind", {"m4": "started", "m1": "by the shell"}),
     ],
 )
 def test_who_is_brought_back(says: str, expected: dict[str, str]) -> None:
@@ -217,6 +226,40 @@ def test_who_is_brought_back(says: str, expected: dict[str, str]) -> None:
 )
 def test_nobody_is_given_up_while_a_majority_answers(says: str, refused: bool) -> None:
     assert ids(recover.alive(lost(says))) == ["recover_majority_answers"] * refused
+
+
+REACHED = ("full", "full and runs", "full and half", "walled")
+
+
+@pytest.mark.parametrize("word", REACHED)
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_a_host_that_only_cannot_run_a_module_is_not_lost(word: str, where: int) -> None:
+    says = ["silent", "silent", "silent", "blind", "blind"]
+    says[where] = word
+    seen = dict(zip([*ADDRESS], [host(name, one) for name, one in zip(ADDRESS, [*says, "", ""], strict=True)],
+                    strict=True))
+    found = recover.loss(wanted(), seen, ADDRESS)
+    name = MANAGERS[where]
+    assert name not in found.lost_names
+    assert [(item.id, item.host) for item in recover.alive(found)] == [("recover_reached", name)]
+    assert f'"{name}"' not in recover.command(found)
+    assert "power it off" in recover.alive(found)[0].remedy
+    assert name not in recover.given_up(wanted(), found, seen, [])
+
+
+def test_nobody_is_lost_while_such_a_host_may_be_any_of_the_managers() -> None:
+    found = recover.loss(wanted(), facts("silent silent walled blind blind"), {})
+    assert ids(recover.alive(found)) == ["recover_reached"]
+
+
+@given(st.lists(st.sampled_from(["silent", "wiped", "blind", "locked", "stopped", *REACHED]), min_size=5, max_size=5))
+def test_what_is_printed_never_gives_up_a_host_that_is_reached(words: list[str]) -> None:
+    seen = {name: host(name, word) for name, word in zip(ADDRESS, [*words, "", ""], strict=True)}
+    found = recover.loss(wanted(), seen, ADDRESS)
+    alive = {name for name, word in zip(MANAGERS, words, strict=True) if word in REACHED}
+    assert not alive & set(found.lost_names)
+    if alive and not found.refusals:
+        assert {item.host for item in recover.alive(found) if item.id == "recover_reached"} == alive
 
 
 @given(st.lists(st.sampled_from(["silent", "wiped", "blind", "locked", "stopped"]), min_size=5, max_size=5))

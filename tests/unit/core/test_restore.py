@@ -92,6 +92,7 @@ def _journal(item: HostFacts, **entry: Any) -> HostFacts:
 
 WORDS = {
     "silent": lambda item: HostFacts.silent(item.host, "Connection timed out"),
+    "unable": lambda item: replace(item, answered=False, reached=True, why_not="its disk is full"),
     "manager": lambda item: _state(item, SWARM, "manager", "active"),
     "blind": lambda item: _state(item, SWARM, "manager", "active", error="no leader"),
     "locked": lambda item: _state(item, SWARM, "manager", "locked"),
@@ -199,6 +200,11 @@ def test_an_autolocked_archive_needs_a_place_for_the_new_key() -> None:
         ({"w1": "silent"}, (), ("restore", ["restore_silent"])),
         ({"m1": "silent", "m3": "silent", "w1": "silent"}, ("m1",), ("restore", ["restore_silent"])),
         ({"m1": "silent", "m3": "silent", "w1": "silent"}, ("m1", "m3", "w1"), ("restore", [])),
+        # Who is reached is alive, whatever was named.
+        ({"m1": "unable"}, (), ("restore", ["restore_reached"])),
+        ({"m1": "unable"}, ("m1",), ("restore", ["restore_reached"])),
+        ({"m1": "unable", "m3": "silent"}, (), ("restore", ["restore_reached", "restore_silent"])),
+        ({"m2": "unable"}, (), ("restore", ["restore_host_silent"])),
         # A log without a running Docker: it may start at any moment, and it may be newer.
         ({"m1": "log"}, (), ("restore", ["restore_silent"])),
         ({"m1": "beside"}, (), ("restore", ["restore_silent"])),

@@ -139,6 +139,39 @@ def test_silence(variables: dict[str, Any], why: str) -> None:
     assert (item.host, item.answered, item.why_not) == ("m1", False, why)
 
 
+SSH = "Task failed: Failed to connect to the host via ssh: "
+
+
+@pytest.mark.parametrize(
+    ("message", "silence", "alive"),
+    [
+        (f"{SSH}ssh: connect to host 192.0.2.1 port 22: No route to host", True, False),
+        (f"{SSH}ssh: connect to host 192.0.2.1 port 22: Connection timed out", True, False),
+        # A refusal may come from a gateway.
+        (f"{SSH}ssh: connect to host 192.0.2.1 port 22: Connection refused", True, False),
+        (f"{SSH}root@192.0.2.1: Permission denied (publickey,password).", False, True),
+        (f"{SSH}Host key verification failed.", False, True),
+        ("Data could not be sent to remote host '192.0.2.1'. Make sure this host can be reached", True, False),
+        # Said of a host that was reached, and by Ansible's word unreachable.
+        ("mkdir: cannot create directory '/root/.ansible/tmp/x': No space left on device", False, False),
+        ("Failed to create temporary directory. In some cases, you may have been able to authenticate", False, False),
+        ("Missing sudo password", False, False),
+    ],
+)
+def test_silence_is_what_ssh_says(message: str, silence: bool, alive: bool) -> None:
+    assert (controller.is_silence(message), controller.is_known_alive(message)) == (silence, alive)
+
+
+def test_who_is_reached_is_not_silent() -> None:
+    failed = {"failed": True, "msg": "m1 is reached, ...", "reached": True, "why_not": "its disk is full",
+              "probed": {"startable": True, "state": {"node_id": "n1"}}}
+    item = seen({"__swarm_seen": failed})
+    assert (item.answered, item.reached, item.is_silent, item.why_not) == (False, True, False, "its disk is full")
+    assert (item.startable, item.state.node_id) == (True, "n1")
+    walled = seen({"__swarm_seen": {"unreachable": True, "msg": f"{SSH}Permission denied (publickey)."}})
+    assert (walled.answered, walled.reached) == (False, True)
+
+
 def test_the_module_and_the_probe_complete_each_other() -> None:
     item = seen({"__swarm_seen": {"facts": FACTS}, "__swarm_probed": {"facts": PROBED}})
     assert (item.membership.state, item.libraries, item.blocked) == ("inactive", ("nacl",), ("192.0.2.1:2377/tcp",))
