@@ -158,8 +158,9 @@ def unanswered(host: str, result: Mapping[str, Any]) -> HostFacts:
 
 
 def words(result: Mapping[str, Any]) -> str:
-    """What a registered result says of its failure."""
-    return str(result.get("msg") or result.get("module_stderr") or result.get("module_stdout") or "")
+    """What a registered result says of its failure; last, what the host itself printed."""
+    return "\n".join(str(text).strip() for text in (
+        result.get("msg"), result.get("module_stderr") or result.get("module_stdout")) if text)
 
 
 def is_silence(message: str) -> bool:

@@ -260,8 +260,6 @@ qs_main() {
     fi
     test -e ${qs_python%% *} && { echo "closed $qs_python"; break; }
   done
-  echo "@@sudo"
-  command -v sudo
   echo "@@end"
 }
 qs_main </dev/null
