@@ -51,7 +51,7 @@ BROKEN_MASTER = (
             {"failed": False, "rc": 127, "module_stderr": "/bin/sh: 1: python3: not found\n"},
             "/bin/sh: 1: python3: not found",
         ),
-        ({"failed": False}, "no reason was given"),
+        ({"failed": False}, "the question failed"),
     ],
 )
 def test_a_host_that_did_not_answer(registered: dict[str, Any] | None, why: str) -> None:

@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.quorum.swarm.plugins.module_utils.core import engines, health, lease, quorum, split, verdict
+from ansible_collections.quorum.swarm.plugins.module_utils.core import (
+    engines,
+    health,
+    lease,
+    quorum,
+    reach,
+    split,
+    verdict,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import SEVERITIES, Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted, WantedNode
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
@@ -936,7 +944,7 @@ def test_the_backup_in_the_document() -> None:
 
 def test_the_readme_lists_exactly_the_findings_that_exist() -> None:
     source = (
-        "".join(Path(module.__file__ or "").read_text() for module in (engines, health, split, verdict))
+        "".join(Path(module.__file__ or "").read_text() for module in (engines, health, reach, split, verdict))
         + Path(health.inventory.__file__ or "").read_text().split("def count_voters")[1].split("def advertise")[0]
     )
     known = set(re.findall(r'Finding\(\s*"([a-z_]+)"', source)) | {"unlisted_managers", "unlisted_workers"}
