@@ -165,6 +165,7 @@ qs_main() {
   done
   echo "@@socket"; test -z "$qs_socket" || echo "$qs_socket"
   test -z "$qs_socket" || test -w "$qs_socket" || echo "closed"
+  echo "@@features"; grep -o '"swarm-nftables" *: *true' "$qs_config" 2>/dev/null
   echo "@@info"
   test -z "$qs_runs" || test -z "$qs_socket" || qs_ask "$qs_socket"
   for qs_root in $(
@@ -382,6 +383,7 @@ def read(host: str, text: str) -> HostFacts:
             "root_dir": str(info.get("DockerRootDir") or ""),
             "live_restore": bool(info.get("LiveRestoreEnabled")),
             "firewall": str(_mapping(info.get("FirewallBackend")).get("Driver") or ""),
+            "swarm_nftables": "swarm-nftables" in parts.get("features", ""),
             "containers_running": _number(info.get("ContainersRunning")),
             "error": "" if answers else why,
         },
@@ -563,8 +565,9 @@ def _folder(text: str) -> str:
 
 
 def addresses(text: str) -> list[dict[str, Any]]:
-    """The addresses in the output of ``ip -j addr``, loopback and Docker's own bridges left out.
+    """The addresses in the output of ``ip -j addr``, those of the host alone and Docker's own bridges left out.
 
+    An address on the loopback interface may be one by which others reach the host: its scope tells, not its place.
     Leased is what is marked ``dynamic`` or ends some day: a static address has no mark and lives for ever.
     """
     try:
@@ -573,10 +576,10 @@ def addresses(text: str) -> list[dict[str, Any]]:
         return []
     found = []
     for link in _mappings(links):
-        if "LOOPBACK" in str(link.get("flags")) or DOCKERS_OWN.fullmatch(str(link.get("ifname"))):
+        if DOCKERS_OWN.fullmatch(str(link.get("ifname"))):
             continue
         for item in _mappings(link.get("addr_info")):
-            if item.get("scope") == "link" or not item.get("local"):
+            if item.get("scope") in ("host", "link") or not item.get("local"):
                 continue
             life = item.get("valid_life_time")
             found.append({

@@ -145,6 +145,19 @@ def test_addresses() -> None:
         ("192.0.2.11", 24, "eth0", False), ("192.0.2.99", 24, "eth0", True), ("2001:db8::1", 64, "eth0", True)]
 
 
+def test_an_address_on_loopback_may_be_one_of_the_hosts() -> None:
+    text = json.dumps([{"ifname": "lo", "flags": ["LOOPBACK"], "addr_info": [
+        {"local": "127.0.0.1", "scope": "host"}, {"local": "192.0.2.200", "prefixlen": 32, "scope": "global"}]}])
+    assert [item["address"] for item in probe.addresses(text)] == ["192.0.2.200"]
+
+
+def test_the_feature_that_lets_nftables_be_in_a_swarm() -> None:
+    info = json.dumps({"ID": "engine-1", "Swarm": INACTIVE, "FirewallBackend": {"Driver": "nftables"}})
+    without = probe.read("m1", printed(info=info)).engine
+    assert (without.firewall, without.swarm_nftables) == ("nftables", False)
+    assert probe.read("m1", printed(info=info, features='"swarm-nftables": true')).engine.swarm_nftables
+
+
 def test_libraries_and_ports() -> None:
     facts = probe.read("m1", printed(INACTIVE, ports="192.0.2.12:7946\n192.0.2.11:2377"))
     assert facts.libraries == ("docker", "nacl")
