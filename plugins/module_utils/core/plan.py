@@ -17,7 +17,7 @@ asks for the next steps anew after each one that it has done. The rules:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -97,17 +97,26 @@ def match(nodes: Sequence[Node], orders: Sequence[Order | Removal]) -> dict[str,
     No node is two hosts: what a host says of itself counts before a name, and the first before a clone.
     """
     by_id = {node.id: node for node in nodes}
+    by_host = _by(nodes, lambda node: node.host)
     result: dict[str, Node] = {}
     for order in orders:
         node = by_id.pop(order.node_id, None) if order.node_id else None
         if node is not None:
             result[order.host] = node
     for order in orders:
-        named = [node for node in by_id.values() if node.host == order.host]
+        named = [node for node in by_host.get(order.host, ()) if node.id in by_id]
         if named and not order.node_id:
             result[order.host] = max(named, key=lambda n: (n.state == "ready", n.reachable, n.version))
             del by_id[result[order.host].id]
     return result
+
+
+def _by(nodes: Iterable[Node], key: Callable[[Node], str]) -> dict[str, list[Node]]:
+    """Nodes by a name of theirs: a swarm may list thousands, and each host is looked up."""
+    found: dict[str, list[Node]] = {}
+    for node in nodes:
+        found.setdefault(key(node), []).append(node)
+    return found
 
 
 def ghosts(
@@ -120,16 +129,18 @@ def ghosts(
     a while after its node has left. Of a host that is to be taken out, every entry goes.
     """
     live = {node.id for node in matched.values()}
+    loose = [node for node in nodes if node.id not in live]
+    by_host = _by((node for node in loose if node.host), lambda node: node.host)
+    by_hostname = _by((node for node in loose if not node.host), lambda node: node.hostname)
     found = []
     for order in orders:
         own = matched.get(order.host)
         if own is None or (isinstance(order, Order) and own.state != "ready"):
             continue
-        found += [(order.host, node) for node in nodes
-                  if node.id not in live
-                  and ((node.host == order.host and bool(order.node_id))
-                       or (node.state == "down" and not node.reachable
-                           and (node.host == order.host or (not node.host and node.shares_name_and_place(own)))))]
+        found += [(order.host, node) for node in by_host.get(order.host, ())
+                  if order.node_id or (node.state == "down" and not node.reachable)]
+        found += [(order.host, node) for node in by_hostname.get(own.hostname, ())
+                  if node.state == "down" and not node.reachable and node.shares_name_and_place(own)]
     return found
 
 
