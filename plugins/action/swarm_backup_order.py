@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
             say(f"note: {held.owner} is changing this swarm ({held.purpose}), or was killed doing so. The managers are "
                 "asked again when they have come back.")
             return {"changed": False, "doubt": True, "hosts": []}
-        controller.refuse(choice.refusals)
+        controller.refuse(choice.refusals, task_vars)
         for note in choice.notes:
             say(f"{note.severity}: {note.sentence()}")
         say(f"Backup of {', '.join(choice.hosts)}, to {wanted.backup_dir}.")

@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
         managers = controller.groups_of(self._vars)[inventory.MANAGERS]
         ask = [host for host in managers if host not in never]
         if not ask:
-            raise AnsibleActionFail(f"Refused, and nothing was changed. {inventory.MANAGERS} has no host that is not "
+            raise controller.refused(self._vars, f"{inventory.MANAGERS} has no host that is not "
                                     f"compromised ({', '.join(managers)}): there is no manager to act from. Restore a "
                                     "backup on clean hosts: ansible-playbook quorum.swarm.restore")
         if self._wanted.controller_dir and not self._task.check_mode:
@@ -70,22 +70,22 @@ class ActionModule(ActionBase):
         """Refuse, or name the nodes and the manager that takes them out."""
         start, facts = self._told(START), self._facts()
         judgement = verdict.judge(list(facts.values()), self._wanted.swarm_id)
-        controller.refuse(heal.unreadable(judgement))
+        controller.refuse(heal.unreadable(judgement), self._vars)
         view = judgement.view or View(Swarm(""), ())
         remembered = expel.read(view.swarm.labels)
         known = [host for hosts in controller.groups_of(self._vars).values() for host in hosts]
         found, refusals = expel.targets(start["names"], view.nodes, remembered, self._wanted, known)
         if not found and not any(entry.todo for entry in remembered) and not refusals:
-            raise AnsibleActionFail("Refused, and nothing was changed. swarm_node is not set, no host of swarm_absent "
+            raise controller.refused(self._vars, "swarm_node is not set, no host of swarm_absent "
                                     "has swarm_compromised: true, and nothing was broken off. "
                                     f"{expel.COMMAND} -e swarm_node=HOST")
-        controller.refuse(refusals)
+        controller.refuse(refusals, self._vars)
         new = expel.entries_of(found, int(time.time()), start["rotate_ca"])
         after = expel.noted(remembered, new)
         ids = {entry.id for entry in after if expel.REMOVE in entry.todo}
-        controller.refuse(expel.refuse(view.nodes, ids))
+        controller.refuse(expel.refuse(view.nodes, ids), self._vars)
         if new and view.swarm.autolock and not self._wanted.controller_dir:
-            raise AnsibleActionFail("Refused, and nothing was changed. The swarm is autolocked, and "
+            raise controller.refused(self._vars, "The swarm is autolocked, and "
                                     "swarm_controller_dir is not set: the new unlock key would have no place to be "
                                     "kept. Set it.")
         for target in found:
@@ -108,11 +108,11 @@ class ActionModule(ActionBase):
             for item in missing:
                 _say(f"to be confirmed: {item.sentence()}")
         else:
-            controller.refuse(missing)
+            controller.refuse(missing, self._vars)
         here = heal.actor(view, {host: item for host, item in facts.items()
                                  if item.membership.node_id not in ids})
         if not here:
-            raise AnsibleActionFail("Refused, and nothing was changed. No manager that is not compromised answers and "
+            raise controller.refused(self._vars, "No manager that is not compromised answers and "
                                     "reads the swarm. ansible-playbook quorum.swarm.health")
         pending = [entry for entry in after if entry.todo]
         if pending and not self._task.check_mode:

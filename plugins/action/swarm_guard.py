@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, phases
+from ansible_collections.quorum.swarm.plugins.module_utils.core import deeds, inventory, phases
 from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir, selection
 
 
@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
         problems.extend(inventory.unplayable(groups, list(task_vars.get("groups") or {})))
         if args["scope"] == "change":
             problems.extend(inventory.examine(groups, wanted))
-        controller.refuse(inventory.refused(problems, wanted.allowed))
+        controller.refuse(inventory.refused(problems, wanted.allowed), task_vars)
         if args["scope"] == "change" and wanted.settings.get("autolock") and not self._task.check_mode:
             controller_dir.prepare(wanted.controller_dir)
         return {"changed": False, "begun": True, "compromised": list(wanted.compromised)}
@@ -67,6 +67,8 @@ class ActionModule(ActionBase):
     def _end(playbook, task_vars):
         """Fail with what was planned and left no result."""
         hostvars = task_vars["hostvars"]
+        if playbook in deeds.COURSES and deeds.stopped(playbook, controller.registered(hostvars)):
+            return {"changed": False}  # the report has told it, and fails
         memory = hostvars["localhost"]
         groups = {str(name): [str(host) for host in hosts] for name, hosts in task_vars["groups"].items()}
         try:

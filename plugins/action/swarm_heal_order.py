@@ -68,8 +68,8 @@ class ActionModule(ActionBase):
         node = args["node"]
         if args["playbook"] == "rejoin" and self._wanted.node(node) is None:
             hosts = ", ".join(want.host for want in self._wanted.nodes)
-            raise AnsibleActionFail(
-                f"Refused, and nothing was changed. swarm_node is {repr(node) if node else 'not set'}, and has to name "
+            raise controller.refused(
+                self._vars, f"swarm_node is {repr(node) if node else 'not set'}, and has to name "
                 f"a host of swarm_managers or swarm_workers: {hosts}. ansible-playbook quorum.swarm.rejoin -e "
                 "swarm_node=HOST")
         if self._wanted.controller_dir and not self._task.check_mode:
@@ -92,7 +92,7 @@ class ActionModule(ActionBase):
         reboot = [item for item in found.sick if heal.REBOOT in item.rungs and heal.DAEMON not in item.rungs]
         acts = self._acts(found, view, facts) and not self._task.check_mode
         if acts and not here:
-            raise AnsibleActionFail("Refused, and nothing was changed. No manager that works answers and reads the "
+            raise controller.refused(self._vars, "No manager that works answers and reads the "
                                     "swarm. ansible-playbook quorum.swarm.health")
         chosen = [*daemon, *reboot] if acts else []
         return {
@@ -185,7 +185,7 @@ class ActionModule(ActionBase):
             hosts = [start["node"]]
             problem = self._no_rejoin(facts, view)
             if problem:
-                raise AnsibleActionFail(f"Refused, and nothing was changed. {problem}")
+                raise controller.refused(self._vars, f"{problem}")
         here = heal.actor(view, facts, hosts)
         work = self._work(view, facts, hosts, here)
         if start["playbook"] == "heal":
@@ -195,11 +195,11 @@ class ActionModule(ActionBase):
                     hosts.remove(host)
                     _say(f"{host} does not become a new node: {alone.refusals[0].sentence()}")
             work = self._work(view, facts, hosts, here)
-        controller.refuse(work.refusals)
+        controller.refuse(work.refusals, self._vars)
         if not work.any:
             return nothing
         if not here:
-            raise AnsibleActionFail("Refused, and nothing was changed. No other manager answers and reads the swarm: "
+            raise controller.refused(self._vars, "No other manager answers and reads the swarm: "
                                     "nobody could take this host in again.")
         _say(f"Plan ({len(work.steps)} step{'s' * (len(work.steps) != 1)}):")
         for step in work.steps:
@@ -405,7 +405,7 @@ class ActionModule(ActionBase):
     def _view(self, facts):
         """The swarm as it was seen last; refused where it has no quorum."""
         judgement = self._judgement(facts)
-        controller.refuse(heal.unreadable(judgement))
+        controller.refuse(heal.unreadable(judgement), self._vars)
         return judgement.view
 
     def _now(self):

@@ -55,7 +55,7 @@ class ActionModule(ActionBase):
                 console.say(f"note: {judgement.verdict} so far; that may be of the moment only.")
             return {"changed": False, "doubt": True, "look": args["look"], "awaits": other[0] if other else "",
                     "owner": owner, "phases": {name: [] for name in (*PHASES, "would")}}
-        controller.refuse(decision.refusals)
+        controller.refuse(decision.refusals, task_vars)
         for finding in decision.notes:
             console.say(f"{finding.severity}: {finding.sentence()}")
         if decision.steps:

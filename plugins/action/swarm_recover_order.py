@@ -110,16 +110,16 @@ class ActionModule(ActionBase):
             host = recover.recovered(facts, judged.view.swarm.id)
             return self._judged(recover.REST if host else recover.NOTHING, host, judged.view.swarm.id, reading)
         if says == recover.OTHER:
-            raise AnsibleActionFail(f"Refused, and nothing was changed. {judged.verdict}: {judged.reason} That is "
+            raise controller.refused(self._vars, f"{judged.verdict}: {judged.reason} That is "
                                     "nothing that recover is for. ansible-playbook quorum.swarm.health")
         if says == recover.UNSURE:
             if before.get("looks", 0) >= 2:
-                raise AnsibleActionFail("Refused, and nothing was changed. The managers say something else each time "
+                raise controller.refused(self._vars, "The managers say something else each time "
                                         f"that they are asked, at last: {judged.reason} Run again when that has ended.")
             _say(f"{judged.verdict}: {judged.reason} They are asked once more after {recover.APART:.0f} s.")
             return {**self._judged("", "", "", reading), "again": True, "looks": before.get("looks", 0) + 1}
         found = self._loss(facts)
-        controller.refuse(found.refusals)
+        controller.refuse(found.refusals, self._vars)
         host = recover.forced(facts, found.swarm_id)
         if host:
             _say(f"{host} has the swarm for itself since a recovery that was broken off after that. It goes on.")
@@ -148,9 +148,9 @@ class ActionModule(ActionBase):
             says = (found.problem, found.remedy) if found is not None else (
                 reading["reason"], "None of them was recovered by this collection, so that it is not known which one "
                 "counts.")
-            raise AnsibleActionFail(f"Refused, and nothing was changed. split: {says[0]} {says[1]}")
+            raise controller.refused(self._vars, f"split: {says[0]} {says[1]}")
         if not found.remembers:
-            raise AnsibleActionFail(f"Refused, and nothing was changed. split: {found.sentence} The host it was "
+            raise controller.refused(self._vars, f"split: {found.sentence} The host it was "
                                     "recovered from does not answer as a manager of it, and only there the rest of "
                                     "the recovery can be done. ansible-playbook quorum.swarm.provision takes the "
                                     "others in.")
@@ -178,7 +178,7 @@ class ActionModule(ActionBase):
         for host, result in self._by_host(BACK).items():
             if not returning.came_back(result):
                 _say(f"warning: {host}: {controller.why(str(result.get('msg') or 'no answer'))}.")
-        controller.refuse([*found.refusals, *recover.alive(found)], self._done())
+        controller.refuse([*found.refusals, *recover.alive(found)], self._vars)
         return {"what": recover.RECOVER, "evidence": [name for name, item in facts.items() if item.answered],
                 "managers": {voter.name: voter.address for voter in found.lost if voter.address}}
 
@@ -188,24 +188,18 @@ class ActionModule(ActionBase):
         if brought["what"] != recover.RECOVER:
             return {"survey": []}
         found = self._loss(facts)
-        controller.refuse(recover.evidence(found, self._by_host(EVIDENCE)), self._done())
+        controller.refuse(recover.evidence(found, self._by_host(EVIDENCE)), self._vars)
         missing = recover.confirm(found, start["confirm"], start["lost"])
         locked = [name for name in found.survivors if not self._wanted().controller_dir
                   and facts[name].membership.state == "locked"]
         controller.refuse([Finding("recover_no_keys", "critical", f"{name} is locked, and swarm_controller_dir is not "
-                                   "set, so that no key is known.", "Set it.", name) for name in locked], self._done())
+                                   "set, so that no key is known.", "Set it.", name) for name in locked], self._vars)
         if self._task.check_mode:
             for item in missing:
                 _say(f"to be confirmed: {item.sentence()}")
         else:
-            controller.refuse(missing, self._done())
+            controller.refuse(missing, self._vars)
         return {"survey": list(found.survivors)}
-
-    def _done(self):
-        """What was changed to bring the quorum back, for a person; empty: nothing."""
-        todo = self._told(JUDGED).get("todo") or {}
-        changed = [name for name, result in self._by_host(BACK).items() if result.get("changed")]
-        return ", ".join(f"{name}: {todo.get(name) or 'Docker is started'}" for name in changed)
 
     def _choose(self, args):
         """The survivor that is taken; or why none is, and whose Docker is started again."""
@@ -360,11 +354,11 @@ class ActionModule(ActionBase):
             _say(f"nothing to recover: the swarm has its quorum. {reason}")
             return {"report": ""}
         seen = controller.facts_of(self._vars, [host], END)[host]
-        lines, path = self._keep(datetime.now(timezone.utc),
-                                 seen.nodes if seen.answered and not seen.problem else None)
+        lines, data, path = self._keep(datetime.now(timezone.utc),
+                                       seen.nodes if seen.answered and not seen.problem else None)
         for line in ["", *lines, *([f"report: {path}"] if path else []), ""]:
             _say(line)
-        return {"report": path}
+        return {"report": path, **controller.ended(data["undone"])}
 
     def _keep(self, now, nodes):
         """The report; and where it is kept, in the controller's folder: one file for the whole run."""
@@ -373,18 +367,20 @@ class ActionModule(ActionBase):
         found, judged = self._loss(facts), self._told(JUDGED)
         managers = controller.groups_of(self._vars)[inventory.MANAGERS]
         archive = next(filter(None, (self._of(name, ARCHIVED).get("archive") for name in managers)), "")
+        left = self._told(PATHS).get("left")
         outcome = recover.Outcome(
             what, host, judged["reason"], judged.get("todo") or {}, recover.rank(self._candidates()),
             self._of(host, RECOVERED), self._by_host(FOLLOWED), self._of(host, FENCED), nodes, self._phases(), archive,
-            [Finding(**item) for item in self._told(PATHS)["left"]] if self._told(PATHS) else None)
+            None if left is None else [Finding(**item) for item in left],
+            controller.left_undone(self._vars, "recover", "provision", "backup", "restart"))
         lines, data = recover.report(found, wanted, self._all_members(), facts, outcome)
         if not wanted.controller_dir or self._task.check_mode:
-            return lines, ""
+            return lines, data, ""
         if what not in ACTS:
-            return lines, self._complete(data)
+            return lines, data, self._complete(data)
         begun = datetime.fromtimestamp(float(self._told(START)["at"]), timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         name = f"recover-{found.swarm_id}-{begun}.json"
-        return lines, controller_dir.keep_report(wanted.controller_dir, name, json.dumps(data, indent=1) + "\n")
+        return lines, data, controller_dir.keep_report(wanted.controller_dir, name, json.dumps(data, indent=1) + "\n")
 
     def _complete(self, data):
         """A run that had nothing to recover has no report of its own. Where it looked at the data path, that of the

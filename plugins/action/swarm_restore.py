@@ -11,7 +11,8 @@ import time
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.quorum.swarm.plugins.module_utils import archive
-from ansible_collections.quorum.swarm.plugins.plugin_utils import controller_dir, sending
+from ansible_collections.quorum.swarm.plugins.module_utils.core import deeds
+from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir, sending
 
 MODULE = "quorum.swarm.swarm_restore"
 
@@ -36,13 +37,15 @@ class ActionModule(ActionBase):
         try:
             told = archive.read(path).manifest
         except archive.BadArchive as error:
-            raise AnsibleActionFail(f"Nothing was changed. {error}") from None
+            raise AnsibleActionFail(f"This step changed nothing. {error}") from None
         keys = controller_dir.keys_in_file(key_file) if key_file else []
         keys += controller_dir.kept_keys_of(keys_in)(told.swarm_id) if told.autolock else []
         there = sending.send(self, MODULE, path, task_vars, "restore.tar.gz")
         brought = time.monotonic() - begun
         result = self._execute_module(module_name=MODULE, module_args={
             **args, "archive": there, "unlock_keys": list(dict.fromkeys(keys))}, task_vars=task_vars)
+        if result.get("failed"):
+            result["msg"] = deeds.after(str(result.get("msg") or "no answer."), controller.done_so_far(task_vars))
         if result.get("phases"):
             result["phases"] = {"bring": round(brought, 3), **result["phases"]}
         return result

@@ -78,15 +78,15 @@ class ActionModule(ActionBase):
             proof = archive.prove(opened, self._keys(told, wanted, args["unlock_key_file"]))
             sha256 = archive.checksum_of(path)
         except archive.KeyNeeded as error:
-            raise AnsibleActionFail(f"Refused, and nothing was changed. {error} Name a file that holds it: "
+            raise controller.refused(self._vars, f"{error} Name a file that holds it: "
                                     "-e swarm_unlock_key_file=FILE") from None
         except archive.BadArchive as error:
-            raise AnsibleActionFail(f"Refused, and nothing was changed. {error}") from None
+            raise controller.refused(self._vars, f"{error}") from None
         except OSError as error:
             raise AnsibleActionFail(f"{path} cannot be read: {error.strerror}.") from None
         source = restore.Source(told, sha256, path, restore.weight(told, opened.size))
         start = restore.preflight(source, wanted, controller.groups_of(self._vars), args["host"], args["lost"])
-        controller.refuse(start.refusals)
+        controller.refuse(start.refusals, self._vars)
         for note in start.notes:
             _say(f"{note.severity}: {note.sentence()}")
         if proof.unopened:
@@ -98,8 +98,7 @@ class ActionModule(ActionBase):
                 "manifest": {**asdict(told), "files": {}}, "controller_dir": wanted.controller_dir,
                 "owner": controller.owner()}
 
-    @staticmethod
-    def _keys(told, wanted, key_file):
+    def _keys(self, told, wanted, key_file):
         """The unlock keys that may open the archive.
 
         :raises AnsibleActionFail: it needs one, and none is known.
@@ -109,8 +108,8 @@ class ActionModule(ActionBase):
         keys = controller_dir.keys_in_file(os.path.expanduser(key_file)) if key_file else []
         keys += controller_dir.kept_keys_of(wanted.controller_dir)(told.swarm_id)
         if not keys:
-            raise AnsibleActionFail(
-                f"Refused, and nothing was changed. The archive is autolocked (it needs the unlock key of version "
+            raise controller.refused(
+                self._vars, f"The archive is autolocked (it needs the unlock key of version "
                 f"{told.kek_version}), and no unlock key of swarm {told.swarm_id} is kept in "
                 f"{wanted.controller_dir or 'swarm_controller_dir, which is not set'}. Name a file that holds it: "
                 f"-e swarm_unlock_key_file=FILE")
@@ -126,7 +125,7 @@ class ActionModule(ActionBase):
         probed = self._of(host, PROBED).get("facts") or {}
         decision = restore.decide(source, wanted, host, facts, self._told(SOURCE)["lost"],
                                   probed.get("libraries") if probed else None, now)
-        controller.refuse(decision.refusals)
+        controller.refuse(decision.refusals, self._vars)
         done = decision.what == restore.NOTHING
         nodes = facts[host].nodes if done and facts[host].nodes else restore.foreseen(source.manifest)
         steps = restore.plan_of(source, decision, restore.members(source, wanted, decision, facts, nodes, now))
@@ -198,10 +197,10 @@ class ActionModule(ActionBase):
         host = self._told(ORDER)["host"]
         seen = controller.facts_of(self._vars, [host], END)[host]
         outcome = self._outcome(self._wanted(), seen.nodes if seen.answered and not seen.problem else None)
-        lines, path = self._keep(outcome, datetime.now(timezone.utc))
+        lines, data, path = self._keep(outcome, datetime.now(timezone.utc))
         for line in ["", *lines, *([f"report: {path}"] if path else []), ""]:
             _say(line)
-        return {"report": path}
+        return {"report": path, **controller.ended(data["undone"])}
 
     def _outcome(self, wanted, nodes):
         """Everything that this run did."""
@@ -211,7 +210,8 @@ class ActionModule(ActionBase):
         brought = [self._of(name, BROUGHT).get("archive") or "" for name in managers]
         return restore.Outcome(
             order["what"], host, self._of(host, RESTORED), self._by_host(STOPPED), self._by_host(FOLLOWED), nodes,
-            self._phases(), next(filter(None, brought), ""), order["lost"])
+            self._phases(), next(filter(None, brought), ""), order["lost"],
+            controller.left_undone(self._vars, "restore", "provision", "backup"))
 
     def _phases(self):
         """Seconds from one stage to the next."""
@@ -226,10 +226,10 @@ class ActionModule(ActionBase):
         wanted, source = self._wanted(), self._source()
         lines, data = restore.report(source, wanted, self._all_members(), self._facts(), outcome, now)
         if not wanted.controller_dir or self._task.check_mode:
-            return lines, ""
+            return lines, data, ""
         begun = datetime.fromtimestamp(float(self._told(SOURCE)["at"]), timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         name = f"restore-{source.manifest.swarm_id}-{begun}.json"
-        return lines, controller_dir.keep_report(wanted.controller_dir, name, json.dumps(data, indent=1) + "\n")
+        return lines, data, controller_dir.keep_report(wanted.controller_dir, name, json.dumps(data, indent=1) + "\n")
 
     # -- what the playbook registered
 

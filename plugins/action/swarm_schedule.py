@@ -60,7 +60,7 @@ class ActionModule(ActionBase):
             calendar="" if no_systemd or asked.state == "absent" else systemd.calendar_problem(asked.calendar),
             units=units,
         )
-        controller.refuse(inventory.refused(findings, wanted.allowed))
+        controller.refuse(inventory.refused(findings, wanted.allowed), task_vars)
 
         steps = schedule.plan(asked, called, *units)
         if not self._task.check_mode:

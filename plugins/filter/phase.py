@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, phases
-from ansible_collections.quorum.swarm.plugins.plugin_utils import selection
+from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, deeds, phases
+from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, selection
 
 DOCUMENTATION = r"""
 name: phase
@@ -79,6 +79,8 @@ def phase(hostvars: Any, playbook: str, name: str, when: Any = True) -> list[str
             _refuse_the_unbegun(playbook)
         if not begun:
             return []
+        if deeds.closed(playbook, name, controller.registered(hostvars)):
+            return []  # it is imported, and its failure was left to the report of the other
         groups = memory["groups"]
         known = {str(group): [str(host) for host in groups[group]] for group in groups}
         found = phases.hosts(playbook, name, memory, known, when=coerce.boolean("when", when))

@@ -180,7 +180,7 @@ class _Host:
     def _try(self, text: str) -> None:
         words = services.try_config(self.command, text)
         if words:
-            raise Refused(f"Docker refuses the new {self.file}: {words} Nothing was changed.")
+            raise Refused(f"Docker refuses the new {self.file}: {words} This step changed nothing.")
         if words is None:
             self.said.append(f"This engine cannot say beforehand whether it takes the new {self.file}.")
 

@@ -112,10 +112,10 @@ class Expulsion:
         ids = {entry.id for entry in entries if expel.REMOVE in entry.todo}
         problems = expel.refuse(nodes, ids)
         if problems:
-            raise Refused("Nothing was changed. " + " ".join(item.sentence() for item in problems))
+            raise Refused("This step changed nothing. " + " ".join(item.sentence() for item in problems))
         if self.engine.membership()["node_id"] in ids:
-            raise Refused("Nothing was changed: this is one of the nodes that are to go, and another manager has to "
-                          "do that.")
+            raise Refused("This step changed nothing: this is one of the nodes that are to go, and another manager has "
+                          "to do that.")
 
     # -- what is done
 

@@ -128,8 +128,8 @@ def _look(engine: Engine, request: Request) -> _Here:
         found = statedir.node_certificate(root_dir)
         raft_log = statedir.holds_raft_log(root_dir)
     except statedir.Unread as error:
-        raise Refused(f"Nothing was changed: state_unread: the state of a swarm on this host cannot be read ({error}). "
-                      "It is left as it is: make it readable, and run again.") from None
+        raise Refused(f"This step changed nothing: state_unread: the state of a swarm on this host cannot be read "
+                      f"({error}). It is left as it is: make it readable, and run again.") from None
     own = Membership.of(membership_facts(info)) if info else Membership()
     certificate = (found.swarm, found.node, found.role == "swarm-manager", found.not_after) if found else None
     # What the engine follows now is truer than the file, which it writes a moment later.
@@ -153,7 +153,7 @@ def _replace(engine: Engine, here: _Here, request: Request) -> str:
     daemon = reinit.HostDaemon(here.root_dir, engine, request.timeout)
     words = daemon.stop()
     if words:
-        raise Refused(f"Docker could not be stopped on this host: {words}. Nothing was changed.")
+        raise Refused(f"Docker could not be stopped on this host: {words}. This step changed nothing.")
     aside = journal.place_aside(WHAT)
     try:
         if here.way == follow.CLEANED:

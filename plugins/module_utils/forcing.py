@@ -86,7 +86,7 @@ def read(engine: Engine, damaged: bool = False) -> Here:
     """
     here = look(engine)
     if here.unread and not (damaged and here.damaged):
-        raise Refused(f"Nothing was changed: state_unread: the state of a swarm on this host cannot be read "
+        raise Refused(f"This step changed nothing: state_unread: the state of a swarm on this host cannot be read "
                       f"({here.unread}). Make it readable: start Docker there, or look at the disk.")
     return here
 
@@ -99,7 +99,7 @@ def last_run(journal: journals.Journal) -> journals.Entry | None:
     try:
         return journal.read()
     except journals.Unreadable as error:
-        raise Refused(f"Nothing was changed. {error}") from None
+        raise Refused(f"This step changed nothing. {error}") from None
 
 
 def unlocked(engine: Engine, here: Here, unlock_keys: Iterable[str], timeout: float) -> Here:
@@ -131,7 +131,7 @@ def need_room(root_dir: str, source: reinit.Source) -> None:
         there = os.path.dirname(there)
     free = shutil.disk_usage(there).free
     if free < needed:
-        raise Refused(f"Nothing was changed: {root_dir} has {free >> 20} MiB free, and the state may need "
+        raise Refused(f"This step changed nothing: {root_dir} has {free >> 20} MiB free, and the state may need "
                       f"{needed >> 20} MiB. Make room there.")
 
 
@@ -184,7 +184,7 @@ class Forcing:
         """Take it back where that is possible, and say what is true now."""
         entry = self.journal.read()
         if entry is None:
-            return f"Nothing was changed. {words}"
+            return f"This step changed nothing. {words}"
         if entry.reached(journals.FORCED):
             return f"{words} The swarm was brought up before that; run again, which goes on from there."
         undone = reinit.undo(daemon, self.journal, entry)

@@ -55,7 +55,7 @@ def bring_back(
     with stopped.alone(stopped.OTHERS):
         here = forcing.look(engine)
         if here.swarm_id and here.swarm_id != swarm_id:
-            raise Refused(f"Nothing was changed: the state on this host is of swarm {here.swarm_id}, not of "
+            raise Refused(f"This step changed nothing: the state on this host is of swarm {here.swarm_id}, not of "
                           f"{swarm_id}.")
         locked = here.ran and here.membership.state == "locked"
         # One that runs and does not answer is restarted, too; one that systemd starts again and again counts as such.

@@ -75,7 +75,7 @@ def _refuse(here: forcing.Here, resumes: bool) -> None:
     """:raises Refused: it has a quorum."""
     own = here.membership
     if not resumes and own.state == "active" and own.control and not own.error:
-        raise Refused("Nothing was changed: this manager finds a leader, so the swarm has its quorum. "
+        raise Refused("This step changed nothing: this manager finds a leader, so the swarm has its quorum. "
                       "ansible-playbook quorum.swarm.health")
 
 
@@ -85,7 +85,8 @@ def _source_of(folder: str, request: Request) -> tuple[reinit.Source, str]:
     :raises Refused: it cannot be read or opened, or is of another swarm.
     """
     if os.path.dirname(os.path.dirname(folder)) != journals.ASIDE:
-        raise Refused(f"Nothing was changed: {folder or 'the source'} is not a state that swarm_survey copied aside.")
+        raise Refused("This step changed nothing: "
+                      f"{folder or 'the source'} is not a state that swarm_survey copied aside.")
     try:
         files, modes = statedir.files(folder)
         for key in (*request.unlock_keys, ""):
@@ -94,27 +95,28 @@ def _source_of(folder: str, request: Request) -> tuple[reinit.Source, str]:
             except (WrongKeyError, LockedStateError):
                 continue
             if source.swarm_id != request.swarm_id:
-                raise Refused(f"Nothing was changed: {folder} is of swarm {source.swarm_id}, not of "
+                raise Refused(f"This step changed nothing: {folder} is of swarm {source.swarm_id}, not of "
                               f"{request.swarm_id}.")
             return source, key if source.locked else ""
     except OSError as error:
-        raise Refused(f"Nothing was changed. {error.filename or folder}: {error.strerror}.") from None
+        raise Refused(f"This step changed nothing. {error.filename or folder}: {error.strerror}.") from None
     except RaftStateError as error:
-        raise Refused(f"Nothing was changed: no engine would start from {folder} ({error}), or no unlock key is kept "
-                      "that opens it.") from None
-    raise Refused(f"Nothing was changed: none of the unlock keys that are kept opens {folder}.")
+        raise Refused(f"This step changed nothing: no engine would start from {folder} ({error}), or no unlock key is "
+                      "kept that opens it.") from None
+    raise Refused(f"This step changed nothing: none of the unlock keys that are kept opens {folder}.")
 
 
 def _need_address(source: reinit.Source) -> None:
     """:raises Refused: this host does not have the manager's address."""
     if not source.advertise_addr:
-        raise Refused("Nothing was changed: neither the raft membership nor any other file of this manager's state "
-                      "says by which address the other managers know it. Name another survivor in "
+        raise Refused("This step changed nothing: neither the raft membership nor any other file of this manager's "
+                      "state says by which address the other managers know it. Name another survivor in "
                       "swarm_recover_survivor.")
     wanted = source.advertise_addr.rpartition(":")[0].strip("[]")
     own = [one["address"] for one in host.addresses()]
     if wanted not in own:
-        raise Refused(f"Nothing was changed: this manager is known to its swarm as {source.advertise_addr}, and this "
+        raise Refused("This step changed nothing: "
+                      f"this manager is known to its swarm as {source.advertise_addr}, and this "
                       f"host has {', '.join(own) or 'no address'}. Give it that address, or name another survivor in "
                       "swarm_recover_survivor.")
 
@@ -157,7 +159,7 @@ def fence(
     journal = journals.Journal()
     entry = forcing.last_run(journal)
     if entry is None or entry.what != WHAT or not entry.reached(journals.FINISHED):
-        raise Refused("Nothing was changed: no recovery ended on this host.")
+        raise Refused("This step changed nothing: no recovery ended on this host.")
     tokens, root, patient = entry.fenced == "", ca and entry.fenced not in (CA, SURE), not entry.settled
     problem = ""
     if not check:

@@ -47,12 +47,12 @@ def _pending(swarm_id: str, path: str) -> Entry | None:
     try:
         entry = last(path)
     except journal.Unreadable as error:
-        raise Refused(f"Nothing was changed. {error}") from None
+        raise Refused(f"This step changed nothing. {error}") from None
     if entry is None or entry.step == FINISHED:
         return None
     if entry.swarm_id != swarm_id:
-        raise Refused(f"Nothing was changed: a rejoin of swarm {entry.swarm_id} was broken off on this host, and this "
-                      f"is {swarm_id}. Move {path} away, if that is through.")
+        raise Refused(f"This step changed nothing: a rejoin of swarm {entry.swarm_id} was broken off on this host, and "
+                      f"this is {swarm_id}. Move {path} away, if that is through.")
     return entry
 
 
@@ -64,17 +64,19 @@ def note(engine: Engine, entry: Entry, managers: Sequence[str], check: bool, pat
     """
     here = _here(engine)
     if here.swarm_id and here.swarm_id != entry.swarm_id:
-        raise Refused(f"Nothing was changed. foreign: the state on this host is of swarm {here.swarm_id}, not of "
+        raise Refused(f"This step changed nothing. foreign: the state on this host is of swarm {here.swarm_id}, not of "
                       f"{entry.swarm_id}. Let the host leave that swarm first: docker swarm leave on the host, after a "
                       "look at what runs there.")
     if managers and not any(_listens(address) for address in managers):
-        raise Refused(f"Nothing was changed. No manager answers from this host: TCP to {', '.join(managers)} fails. It "
-                      "could not come back. Look for a firewall, or for a wrong address.")
+        raise Refused("This step changed nothing. "
+                      f"No manager answers from this host: TCP to {', '.join(managers)} fails. "
+                      "It could not come back. Look for a firewall, or for a wrong address.")
     before = _pending(entry.swarm_id, path)
     words = "" if here.ran else _refused_config()
     if words:
-        raise Refused(f"Nothing was changed. Docker does not start on this host by its configuration, which a new node "
-                      f"would have, too: {words.rstrip('.')}. Correct it, and run again.")
+        raise Refused("This step changed nothing. "
+                      f"Docker does not start on this host by its configuration, which a new "
+                      f"node would have, too: {words.rstrip('.')}. Correct it, and run again.")
     if before is None and not check:
         write(replace(entry, started_at=journal.now()), path)
     return {"changed": before is None, "journal": asdict(before or entry)}
@@ -87,8 +89,8 @@ def _here(engine: Engine) -> forcing.Here:
     """
     here = forcing.look(engine)
     if here.unread and not here.root_dir:
-        raise Refused(f"Nothing was changed: state_unread: where the state of a swarm lies on this host is not known "
-                      f"({here.unread}). Start Docker there, which says it, and run again.")
+        raise Refused(f"This step changed nothing: state_unread: where the state of a swarm lies on this host is not "
+                      f"known ({here.unread}). Start Docker there, which says it, and run again.")
     return here
 
 
@@ -128,15 +130,17 @@ def clean(
     with stopped.alone(stopped.OTHERS):
         entry = _pending(swarm_id, path)
         if entry is None:
-            raise Refused("Nothing was changed: no rejoin was begun on this host.")
+            raise Refused("This step changed nothing: no rejoin was begun on this host.")
         here = _here(engine)
         if entry.step == CLEANED:
             return _started(engine, here, entry, timeout, check)
         if here.node_id and here.node_id not in entry.node_ids:
-            raise Refused(f"Nothing was changed: this host is node {here.node_id}, which is none of those that it is "
-                          f"to give up ({', '.join(entry.node_ids) or 'none'}).")
+            raise Refused("This step changed nothing: "
+                          f"this host is node {here.node_id}, which is none of those that it "
+                          f"is to give up ({', '.join(entry.node_ids) or 'none'}).")
         if not leave and here.ran and takes_part(engine, here.membership):
-            raise Refused("Nothing was changed: this is a manager that works, and the swarm reaches it. Run again.")
+            raise Refused("This step changed nothing: "
+                          "this is a manager that works, and the swarm reaches it. Run again.")
         if check:
             return {"changed": True, "aside": "", "way": "left" if leave else "moved"}
         if here.ran and leave and here.membership.state == "active":
@@ -157,7 +161,7 @@ def _put_aside(
     docker = reinit.HostDaemon(here.root_dir, engine, timeout)
     words = docker.stop()
     if words:
-        raise Refused(f"Docker could not be stopped on this host: {words}. Nothing was changed.")
+        raise Refused(f"Docker could not be stopped on this host: {words}. This step changed nothing.")
     try:
         if not entry.aside:
             entry = write(replace(entry, aside=journal.place_aside(WHAT)), path)

@@ -122,7 +122,7 @@ def _given_up(here: forcing.Here, entry: journals.Entry, request: Request) -> bo
         return False
     if not request.allow_running:
         raise Refused(
-            f"Nothing was changed: this archive was restored on this host ({entry.finished_at}), its manager has "
+            f"This step changed nothing: this archive was restored on this host ({entry.finished_at}), its manager has "
             "locked itself since, and no kept key opens it: the restore changed its unlock key. Unlock it with "
             f"that key; if the power failed before it was kept, -e {ALLOW_RUNNING}=true begins anew from the archive.")
     return True
@@ -133,7 +133,7 @@ def _read(request: Request) -> archive.Archive:
     try:
         return archive.read(request.path)
     except archive.BadArchive as error:
-        raise Refused(f"Nothing was changed. {error}") from None
+        raise Refused(f"This step changed nothing. {error}") from None
 
 
 def _refuse(here: forcing.Here, told: Manifest, request: Request) -> None:
@@ -142,13 +142,13 @@ def _refuse(here: forcing.Here, told: Manifest, request: Request) -> None:
         return
     if here.swarm_id == told.swarm_id and not request.allow_running:
         raise Refused(
-            f"Nothing was changed: a node of swarm {told.swarm_id} runs on this host (state "
+            f"This step changed nothing: a node of swarm {told.swarm_id} runs on this host (state "
             f"'{here.membership.state}'), and what it knows may be newer than the archive. "
             "ansible-playbook quorum.swarm.recover brings a swarm back without losing what happened since; to go back "
             f"to the archive all the same: -e {ALLOW_RUNNING}=true.")
     if here.swarm_id != told.swarm_id and not request.allow_foreign:
         raise Refused(
-            f"Nothing was changed: this host belongs to another swarm ({here.swarm_id or 'unknown'}, state "
+            f"This step changed nothing: this host belongs to another swarm ({here.swarm_id or 'unknown'}, state "
             f"'{here.membership.state}'). Take it out of that one first, or -e {ALLOW_FOREIGN}=true moves its state "
             "aside.")
 
@@ -159,9 +159,9 @@ def _need_address(told: Manifest) -> None:
     own = [one["address"] for one in host.addresses()]
     if wanted not in own:
         raise Refused(
-            f"Nothing was changed: the archived manager is known to its swarm as {told.raft_addr}, which is in its "
-            f"raft log and cannot be changed yet, and this host has {', '.join(own) or 'no address'}. Give this host "
-            f"the address {wanted}, or restore on the host that has it (swarm_restore_host).")
+            f"This step changed nothing: the archived manager is known to its swarm as {told.raft_addr}, which is in "
+            f"its raft log and cannot be changed yet, and this host has {', '.join(own) or 'no address'}. Give this "
+            f"host the address {wanted}, or restore on the host that has it (swarm_restore_host).")
 
 
 def source_of(opened: archive.Archive, request: Request) -> tuple[reinit.Source, str]:
@@ -181,11 +181,12 @@ def source_of(opened: archive.Archive, request: Request) -> tuple[reinit.Source,
                 wrong = str(error)
                 continue
             if not proof.keys_proven:
-                raise Refused(f"Nothing was changed: the archive cannot be opened on this host: {proof.unopened}.")
+                raise Refused("This step changed nothing: "
+                              f"the archive cannot be opened on this host: {proof.unopened}.")
             return reinit.Source.of(opened.files, modes, key, told.autolock), key
     except (archive.BadArchive, RaftStateError) as error:
-        raise Refused(f"Nothing was changed. {error}") from None
-    raise Refused(f"Nothing was changed. {wrong}")
+        raise Refused(f"This step changed nothing. {error}") from None
+    raise Refused(f"This step changed nothing. {wrong}")
 
 
 def _finish(

@@ -51,15 +51,17 @@ def survey(engine: Engine, swarm_id: str, unlock_keys: Iterable[str], timeout: f
     with stopped.alone(stopped.OTHERS):
         here = forcing.read(engine)
         if here.swarm_id != swarm_id:
-            raise Refused(f"Nothing was changed: the state on this host is of swarm {here.swarm_id or 'none'}, not of "
-                          f"{swarm_id}.")
+            raise Refused("This step changed nothing: "
+                          f"the state on this host is of swarm {here.swarm_id or 'none'}, not "
+                          f"of {swarm_id}.")
         if check:
             return {"changed": True, "aside": "", "lower_bound": here.ran,
                     **_worth(statedir.directory(here.root_dir), unlock_keys)}
         needed, free = statedir.allocated(here.root_dir) + forcing.SPARE, _free(journal.ASIDE)
         if free < needed:
-            raise Refused(f"Nothing was changed: {journal.ASIDE} has {free >> 20} MiB free, and {needed >> 20} MiB are "
-                          "needed to keep a copy of the state. Make room there.")
+            raise Refused("This step changed nothing: "
+                          f"{journal.ASIDE} has {free >> 20} MiB free, and {needed >> 20} MiB "
+                          "are needed to keep a copy of the state. Make room there.")
         led = here.membership.state == "active" and not here.membership.error
         daemon = reinit.HostDaemon(here.root_dir, engine, timeout, 0.0 if led else ENDING)
         words = daemon.stop()

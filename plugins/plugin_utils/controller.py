@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, inventory
+from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, deeds, inventory
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding, by_weight
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts
@@ -180,17 +180,48 @@ def why(message: str) -> str:
     return ssh + said if ssh else last.removeprefix("Task failed: ") or "no reason was given"
 
 
-def refuse(findings: Iterable[Finding], done: str = "") -> None:
+def registered(hostvars: Mapping[str, Any]) -> deeds.Look:
+    """What hosts registered, as the core asks for it."""
+    def look(host: str, name: str) -> Mapping[str, Any]:
+        try:
+            told = plain(hostvars[host].get(name) or {})
+        except KeyError:
+            return {}
+        return told if isinstance(told, dict) else {}
+    return look
+
+
+def done_so_far(task_vars: Mapping[str, Any]) -> str:
+    """What this run of ansible-playbook has changed, for a person; empty: nothing."""
+    hosts = dict.fromkeys(str(host) for group in (task_vars.get("groups") or {}).values() for host in group)
+    return deeds.so_far([*hosts, deeds.LOCAL], registered(task_vars["hostvars"]))
+
+
+def left_undone(task_vars: Mapping[str, Any], *playbooks: str) -> list[str]:
+    """What failed in these playbooks of the run, a sentence each."""
+    look = registered(task_vars["hostvars"])
+    return [words for playbook in playbooks for words in deeds.failures(playbook, look)]
+
+
+def ended(undone: Iterable[str]) -> dict[str, Any]:
+    """What a report returns: it fails with what its run was to do and did not."""
+    words = " | ".join(undone)
+    return {"failed": True, "msg": words} if words else {}
+
+
+def refused(task_vars: Mapping[str, Any], words: str) -> AnsibleActionFail:
+    """The refusal to raise: its words, and what this run has changed before it."""
+    return AnsibleActionFail(deeds.refusal(words, done_so_far(task_vars)))
+
+
+def refuse(findings: Iterable[Finding], task_vars: Mapping[str, Any]) -> None:
     """End the run with all refusals at once, the gravest first. Returns when there is none.
 
-    :param done: what this run has changed already, for a person; empty: nothing.
-    :raises AnsibleActionFail: with one sentence each.
+    :raises AnsibleActionFail: with one sentence each, and what this run has changed before it.
     """
     lines = [item.sentence() for item in by_weight(findings)]
     if lines:
-        changed = f"Refused. Before that: {done}; nothing else was changed. " if done else (
-            "Refused, and nothing was changed. ")
-        raise AnsibleActionFail(changed + " | ".join(lines))
+        raise refused(task_vars, " | ".join(lines))
 
 
 def owner() -> str:

@@ -513,6 +513,8 @@ class Outcome:
     backup: str = ""
     data_path: Sequence[Finding] | None = None
     """What does not work between containers on different nodes; None: it was not looked at yet."""
+    failed: Sequence[str] = ()
+    """What failed in the playbooks that this one imports, or after the swarm was up; a sentence each."""
 
 
 def report(
@@ -539,21 +541,29 @@ def report(
         "phases": dict(outcome.phases), "seconds": round(sum(outcome.phases.values()), 1),
         "engine_phases": dict(outcome.recovered.get("phases") or {}), "backup": outcome.backup,
         "data_path": [asdict(item) for item in outcome.data_path] if outcome.data_path is not None else None,
-        "to_do": _todo(wanted, outcome, hosts, facts),
+        "to_do": [*outcome.failed, *_todo(wanted, outcome, hosts, facts)],
     }
+    data["undone"] = [*outcome.failed, *_undone(outcome, hosts)]
     return _lines(found, outcome, data), data
+
+
+def _undone(outcome: Outcome, hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What this run was to do and did not: it ends with an error."""
+    there = {node.host for node in outcome.nodes or () if node.state == "ready"}
+    undone = [f"{host} did not come back ({item['error'].rstrip('.')}). Run this again."
+              for host, item in hosts.items() if item["way"] == "failed" and host not in there]
+    if outcome.fenced.get("failed") or outcome.fenced.get("unreachable"):
+        undone.append(f"The fence failed: {outcome.fenced.get('msg')} Run this again.")
+    return undone
 
 
 def _todo(
     wanted: Wanted, outcome: Outcome, hosts: Mapping[str, Mapping[str, Any]], facts: Mapping[str, HostFacts]
 ) -> list[str]:
     """What is left to an operator."""
-    todo = [f"{host} did not come back ({item['error'].rstrip('.')}). Run this again."
-            for host, item in hosts.items() if item["way"] == "failed"]
+    todo = _undone(outcome, hosts)
     if outcome.fenced.get("problem"):
         todo.append(f"The fence is not whole: {outcome.fenced['problem']}")
-    if outcome.fenced.get("failed"):
-        todo.append(f"The fence failed: {outcome.fenced.get('msg')} Run this again.")
     todo += [item.sentence() for item in outcome.data_path or ()]
     if outcome.nodes is None:
         return todo

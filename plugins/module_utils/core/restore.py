@@ -519,6 +519,8 @@ class Outcome:
     backup: str = ""
     """The archive that was made afterwards."""
     lost: Sequence[str] = ()
+    failed: Sequence[str] = ()
+    """What failed in the playbooks that this one imports, or after the swarm was up; a sentence each."""
 
 
 def report(
@@ -536,8 +538,9 @@ def report(
         ended = len(facts[outcome.host].state.containers)
         hosts[outcome.host] = {"way": "restored", "identity": "kept", "interrupted": ended, "error": ""}
     hosts |= returning.told_of(members_, {**outcome.stopped, **outcome.followed}, outcome.stopped, outcome.nodes)
-    todo = _todo(wanted, outcome, hosts)
-    todo += ["Objects of the archive are missing in the swarm: see above."] * bool(differs.get("missing"))
+    undone = [*outcome.failed, *_undone(wanted, outcome, hosts)]
+    undone += ["Objects of the archive are missing in the swarm: see above."] * bool(differs.get("missing"))
+    todo = [*undone, *_todo(wanted, outcome)]
     data: dict[str, Any] = {
         "archive": source.path, "sha256": source.sha256, "taken_at": told.taken_at, "from_host": told.host,
         "age_seconds": int(age.total_seconds()) if age is not None else None,
@@ -548,6 +551,7 @@ def report(
         "nodes": [asdict(node) for node in outcome.nodes] if outcome.nodes is not None else None,
         "phases": dict(outcome.phases), "seconds": round(sum(outcome.phases.values()), 1),
         "engine_phases": dict(done.get("phases") or {}), "backup": outcome.backup, "to_do": todo,
+        "undone": undone,
     }
     return _lines(source, outcome, data, age), data
 
@@ -557,10 +561,28 @@ def _lists(named: Any) -> dict[str, list[list[str]]]:
     return {str(kind): [[str(part) for part in one] for one in items] for kind, items in (named or {}).items()}
 
 
-def _todo(wanted: Wanted, outcome: Outcome, hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What is left to an operator."""
-    todo = [f"{host} did not come back ({item['error'].rstrip('.')}). ansible-playbook quorum.swarm.provision"
-            for host, item in hosts.items() if item["way"] == "failed"]
+def _reached(outcome: Outcome) -> set[str]:
+    """Hosts whose manager is reachable at the end."""
+    return {node.host for node in outcome.nodes or () if node.reachable}
+
+
+def _undone(wanted: Wanted, outcome: Outcome, hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What this run was to do and did not: it ends with an error."""
+    there = {node.host for node in outcome.nodes or () if node.state == "ready"}
+    undone = [f"{host} did not come back ({item['error'].rstrip('.')}). ansible-playbook quorum.swarm.provision"
+              for host, item in hosts.items() if item["way"] == "failed" and host not in there]
+    if outcome.nodes is not None:
+        missing = [node.host for node in wanted.managers
+                   if node.host not in _reached(outcome) and node.host not in outcome.lost]
+        if missing:
+            undone.append(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} no manager yet. "
+                          "ansible-playbook quorum.swarm.health")
+    return undone
+
+
+def _todo(wanted: Wanted, outcome: Outcome) -> list[str]:
+    """What is left to an operator, though all was done that this run was to do."""
+    todo = []
     lost = [*outcome.lost]
     if lost:
         one = len(lost) == 1
@@ -569,12 +591,7 @@ def _todo(wanted: Wanted, outcome: Outcome, hosts: Mapping[str, Mapping[str, Any
                     f"anything else is run: bring {it} back and run this restore again, which moves the old state "
                     f"there aside, or take {it} out of the inventory.")
     if outcome.nodes is not None:
-        reached = {node.host for node in outcome.nodes if node.reachable}
-        missing = [node.host for node in wanted.managers if node.host not in reached and node.host not in lost]
-        if missing:
-            todo.append(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} no manager yet. "
-                        "ansible-playbook quorum.swarm.health")
-        voters = len(reached)
+        voters = len(_reached(outcome))
         if lost and voters < len(wanted.managers) + len(set(lost) - {node.host for node in wanted.nodes}):
             todo.append(f"The swarm has {voters} manager{'s' * (voters != 1)}, which is less than it is meant to have.")
     return todo

@@ -252,7 +252,7 @@ def test_a_refusal_says_what_was_brought_back_before_it(controller: Controller) 
     controller("judge")
     controller.put("m3", "back", {"changed": True, "state": "active"})
     controller("brought")
-    with pytest.raises(AnsibleActionFail, match=r"Before that: m3: Docker is started; nothing else was changed\."):
+    with pytest.raises(AnsibleActionFail, match=r"m3: Docker was started, or its manager unlocked\. Nothing else"):
         controller("confirm")
 
 

@@ -237,7 +237,7 @@ def test_docker_does_not_stop(make: Make) -> None:
     here = make()
     here.machine.trouble = {"stop": "it did not stop within 1 s"}
     with pytest.raises(Refused, match=r"^Docker could not be stopped on this host: it did not stop within 1 s\. "
-                                      r"Nothing was changed\.$"):  # fmt: skip
+                                      r"This step changed nothing\.$"):  # fmt: skip
         here.follow()
     assert tree(here.machine.swarm) == here.before
 

@@ -159,7 +159,7 @@ def test_it_is_refused_and_nothing_is_changed(make: Make, monkeypatch: pytest.Mo
     before = tree(here.machine.swarm)
 
     def refused(words: str, source: str = source, **others: Any) -> None:
-        with pytest.raises(Refused, match=f"^Nothing was changed.*{words}"):
+        with pytest.raises(Refused, match=f"^This step changed nothing.*{words}"):
             here.recover(source, **others)
 
     refused("is of swarm", swarm_id="another")
@@ -177,7 +177,7 @@ def test_it_is_refused_and_nothing_is_changed(make: Make, monkeypatch: pytest.Mo
 def test_a_survey_of_another_swarm_is_refused(make: Make) -> None:
     here = make()
     here.swarm_id = "another"
-    with pytest.raises(Refused, match="Nothing was changed"):
+    with pytest.raises(Refused, match="This step changed nothing"):
         here.survey()
     assert here.machine.running
 

@@ -158,7 +158,7 @@ def test_flags_that_no_engine_takes_are_found_before_the_state_is_moved(
     monkeypatch.setattr(services, "try_config", refuse)
     here.machine.stop()
     if asked:
-        with pytest.raises(Refused, match=r"Nothing was changed\. Docker does not start .* unknown flag: --no-such"):
+        with pytest.raises(Refused, match=r"This step changed nothing\. Docker does not start .* flag: --no-such"):
             here.note()
     else:
         assert here.note()["changed"]

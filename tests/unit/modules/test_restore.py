@@ -37,7 +37,7 @@ from tests.unit.modules.restoring import NEW_KEY, OLD, Killed, Machine, forged, 
 from tests.unit.modules.scripted import Script
 
 Usage = namedtuple("Usage", "total used free")
-REFUSED = "Nothing was changed"
+REFUSED = "This step changed nothing"
 
 
 class Restored:

@@ -175,7 +175,7 @@ def test_a_member_keeps_its_data_root(scripted: Scripted) -> None:
 def test_a_file_that_the_engine_refuses_is_not_written(scripted: Scripted) -> None:
     scripted.refuses = "it is bad."
     before = scripted.everything()
-    with pytest.raises(Refused, match=r"it is bad\. Nothing was changed"):
+    with pytest.raises(Refused, match=r"it is bad\. This step changed nothing"):
         ensure(Request({"bad": 1}), check=False)
     assert (scripted.everything(), scripted.asked) == (before, [])
 

@@ -192,10 +192,11 @@ def test_where_the_sdk_is_missing_the_probe_is_believed() -> None:
 
 
 def test_all_refusals_are_told_at_once() -> None:
-    controller.refuse([])
+    controller.refuse([], {})
     with pytest.raises(AnsibleActionFail) as caught:
         controller.refuse([Finding("b", "critical", "Two.", "Do two."),
-                           Finding("a", "critical", "One.", "", "", "swarm_x")])
+                           Finding("a", "critical", "One.", "", "", "swarm_x")],
+                          {"hostvars": {}, "groups": {"all": ["m1"]}})
     assert str(caught.value) == ("Refused, and nothing was changed. One. (-e swarm_x=true overrides this.) | "
                                  "Two. Do two.")
 
