@@ -4,8 +4,8 @@
 
 """Whether a playbook has not failed so far: ``hostvars | quorum.swarm.unbroken('restore')``.
 
-What a restore or a recovery has done is to be reported, whatever fails after it. The phases after a failure are closed by
-the filter ``phase``; this keeps out the playbooks that would be imported after it.
+What a restore or a recovery has done is to be reported, whatever fails after it. The phases after a failure are closed
+by the filter ``phase``; this keeps out the playbooks that would be imported after it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ author:
   - the quorum.swarm authors
 description:
   - Internal to the playbooks of this collection.
-  - A playbook that imports another one goes on to its own report when something fails. This filter keeps out the playbooks
-    that would be imported after a failure.
+  - A playbook that imports another one goes on to its own report when something fails. This filter keeps out the
+    playbooks that would be imported after a failure.
 positional: playbook
 options:
   _input:

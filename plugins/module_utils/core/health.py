@@ -26,6 +26,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     placement,
     quorum,
     reach,
+    twins,
     validity,
     zones,
 )
@@ -188,7 +189,8 @@ def examine(
         raise ValueError(f"unlock_key is {unlock_key!r}; it takes one of {', '.join(UNLOCK_KEY)}")
     unasked = {host for host, item in facts.items() if item.why_not == NOT_ASKED}
     said = [item for item in judgement.findings if item.id != "host_silent" or item.host not in unasked]
-    found = [*said, *_verdict(judgement, wanted), *_hosts(wanted, facts)]
+    nodes = judgement.view.nodes if judgement.view is not None else ()
+    found = [*said, *_verdict(judgement, wanted), *_hosts(wanted, facts, nodes)]
     view = judgement.view
     # A host that was given up and is back is told with the verdict, and is no stranger.
     returned = {"foreign_host": set(judgement.returned)}
@@ -385,7 +387,7 @@ def _why_mute(item: HostFacts) -> str:
     return ""
 
 
-def _hosts(wanted: Wanted, facts: Mapping[str, HostFacts]) -> Iterator[Finding]:
+def _hosts(wanted: Wanted, facts: Mapping[str, HostFacts], nodes: Sequence[Node]) -> Iterator[Finding]:
     """What the hosts of the inventory said of themselves."""
     listed = [node.host for node in wanted.nodes]
     unasked = [host for host in listed if host not in facts or facts[host].why_not == NOT_ASKED]
@@ -456,18 +458,8 @@ def _hosts(wanted: Wanted, facts: Mapping[str, HostFacts]) -> Iterator[Finding]:
             f"{': on several managers at the same hour' if len(at_risk) > 1 else ''}.",
             "ansible-playbook quorum.swarm.provision holds the package, or: apt-mark hold docker.io",
         )
-    by_engine: dict[str, list[str]] = {}
-    for item in told:
-        if item.engine.id:
-            by_engine.setdefault(item.engine.id, []).append(item.host)
-    for hosts in by_engine.values():
-        if len(hosts) > 1:
-            yield Finding(
-                "engine_id_shared",
-                "warning",
-                f"{_join(hosts)} have one engine ID: they are clones of one machine.",
-                "Remove /var/lib/docker/engine-id on the clone before it joins, and restart Docker.",
-            )
+    for one in twins.find(told, nodes):
+        yield Finding("engine_id_shared", "warning", one.fact, one.remedy)
 
 
 def _nodes(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host_of: Mapping[str, str]) -> Iterator[Finding]:
@@ -642,6 +634,16 @@ def _has_place(item: HostFacts, node: Node) -> bool:
     return not node.manager_addr or address_of(node.manager_addr) in {one.address for one in item.addresses}
 
 
+def _move(view: View, node: Node, host: str) -> str:
+    """How a manager comes to another address; never by demoting one that the quorum needs."""
+    fixed = "The address of a manager is fixed when it joins."
+    if not quorum.survives_removal(len(view.voters), len(view.reachable), node.reachable):
+        return (f"{fixed} The quorum does not bear that this manager leaves: add managers first (ansible-playbook "
+                "quorum.swarm.provision).")
+    return (f"{fixed} One manager at a time: docker node demote {node.id}, docker swarm leave on {host}, then "
+            "ansible-playbook quorum.swarm.provision joins it anew.")
+
+
 def _addresses(
     view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host_of: Mapping[str, str]
 ) -> Iterator[Finding]:
@@ -652,10 +654,7 @@ def _addresses(
         if item is None or not item.addresses or not addr:
             continue
         own = {address.address: address for address in item.addresses}
-        move = (
-            f"The address of a manager is fixed when it joins. One manager at a time: docker node demote {node.id}, "
-            f"docker swarm leave on {host}, then ansible-playbook quorum.swarm.provision joins it anew."
-        )
+        move = _move(view, node, host)
         if addr not in own:
             yield Finding(
                 "address_not_on_host",
@@ -681,7 +680,8 @@ def _addresses(
                     "unexpected_address",
                     "warning",
                     f"The swarm knows {host} by {addr}, and the inventory wants {expected}.",
-                    move,
+                    f"To leave it there: swarm_advertise_addr: {addr} for {host}. To move it: {move}"
+                    if addr in own else move,
                     host,
                 )
 

@@ -25,6 +25,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     plan,
     settings,
     spares,
+    twins,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted, WantedNode
@@ -501,7 +502,6 @@ def _host_refusals(
     found = [item for item in judgement.findings if item.id in ("foreign_host", "manager_locked")]
     told = {item.host for item in found}
     by_hostname: dict[str, list[str]] = {}
-    by_engine: dict[str, list[str]] = {}
     by_node: dict[str, list[str]] = {}
     for node in nodes:
         # What the swarm knows of hosts that need not be asked counts as well: a clone is seen when it is added.
@@ -514,10 +514,6 @@ def _host_refusals(
             continue
         if item.hostname:
             by_hostname.setdefault(item.hostname, []).append(host)
-        if item.engine.id:
-            by_engine.setdefault(item.engine.id, []).append(host)
-        if item.membership.node_id:
-            by_node.setdefault(item.membership.node_id, []).append(host)
         if engines.is_older(item.engine.version, engines.OLDEST):
             found.append(Finding("engine_too_old", "critical",
                                  f"{host} runs Docker {item.engine.version}; 20.10 is the oldest that is supported.",
@@ -547,15 +543,9 @@ def _host_refusals(
                                  f"{' and '.join(hosts)} call themselves {hostname}: docker node commands could not "
                                  f"tell them apart.", "Give each its own hostname.", "",
                                  "swarm_allow_duplicate_hostnames"))
-    for kind, by_id in (("engine", by_engine), ("node", by_node)):
-        for identifier, hosts in sorted(by_id.items()):
-            if len(hosts) > 1:
-                found.append(Finding("cloned_hosts", "critical",
-                                     f"{' and '.join(hosts)} have one {kind} ID ({identifier}): they are clones of "
-                                     f"one machine, or one machine listed twice.",
-                                     "On the clones, stop Docker, move /var/lib/docker/engine-id (or "
-                                     "/etc/docker/key.json) and the swarm folder aside, start it.", "",
-                                     "swarm_allow_cloned_hosts"))
+    told_of = [facts[host] for host in sorted(facts) if facts[host].answered and wanted.node(host) is not None]
+    found += [Finding("cloned_hosts", "critical", one.fact, one.remedy, "", "swarm_allow_cloned_hosts")
+              for one in twins.find(told_of, nodes, by_node)]
     return found
 
 
@@ -675,6 +665,7 @@ def _drifted_addrs(wanted: Wanted, matched: Mapping[str, Node], addr_of: Mapping
             found.append(Finding("address_drift", "critical",
                                  f"{want.host} is advertised at {has}, and the inventory wants {addr}: a manager's "
                                  f"raft address is fixed when it joins.",
+                                 f"To leave it there: swarm_advertise_addr: {has} for {want.host}. To move it: "
                                  f"ansible-playbook quorum.swarm.readdress -e swarm_node={want.host}", want.host,
                                  "swarm_allow_address_drift"))
     return found

@@ -143,8 +143,8 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "swarm_allow_duplicate_hostnames"),
     "one engine ID twice": (
         {"inventory": managers("abc") | W, "hosts": {"m1": "engine=E1", "w1": "engine=E1"}},
-        "cloned_hosts", "m1 and w1 have one engine ID (E1): they are clones of one machine, or one machine listed "
-        "twice. On the clones, stop Docker", "swarm_allow_cloned_hosts"),
+        "cloned_hosts", "m1 and w1 have one engine ID (E1): they are clones of one machine. On all of them but one: "
+        "stop Docker", "swarm_allow_cloned_hosts"),
     "one node ID twice": (
         {"inventory": managers("abc") | W, "swarm": swarm("abc"), "hosts": {"w1": "node=id-m3"}},
         "cloned_hosts", "m3 and w1 have one node ID (id-m3)", "swarm_allow_cloned_hosts"),
@@ -165,7 +165,8 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         {"inventory": managers("abc") | W, "swarm": swarm("abc", SW), "hosts": {"m3": "addr=198.51.100.3"},
          "vars": {"m3": {"swarm_advertise_addr": "198.51.100.3"}}},
         "address_drift", "m3 is advertised at 192.0.2.13, and the inventory wants 198.51.100.3: a manager's raft "
-        "address is fixed when it joins. ansible-playbook quorum.swarm.readdress -e swarm_node=m3",
+        "address is fixed when it joins. To leave it there: swarm_advertise_addr: 192.0.2.13 for m3. To move it: "
+        "ansible-playbook quorum.swarm.readdress -e swarm_node=m3",
         "swarm_allow_address_drift"),
     "a host that is to be taken out is silent": (
         {"inventory": managers("abc") | {"w1": "absent"}, "swarm": swarm("abc", SW), "hosts": {"w1": "silent"}},

@@ -550,7 +550,7 @@ def told(says: Mapping[str, str], lost: Sequence[str] = (), **outcome: Any) -> t
 
 def test_the_report() -> None:
     nodes = [replace(node(name), state="ready", voter=name.startswith("m"), reachability="reachable")
-             for name in ("m2", "m3", "w1", "w2")]
+             for name in ("m2", "m3", "w1")]
     lines, data = told(
         {"m1": "silent"}, ("m1",), nodes=nodes,
         restored={"missing": {"secret": [["s9", "password"]]}, "extra": {}, "rotated": True, "aside": "/var/aside",
