@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
         })
         wanted = controller.wanted_of(task_vars)
         if args["stage"] == "preflight":
-            controller_dir.refuse_short_life(wanted, keys=False)
+            controller_dir.refuse_short_life(wanted, task_vars, keys=False)
             backups.prepare(wanted.backup_dir)
             return {"changed": False}
         managers = controller.groups_of(task_vars)[inventory.MANAGERS]

@@ -60,7 +60,7 @@ class ActionModule(ActionBase):
                                     f"compromised ({', '.join(managers)}): there is no manager to act from. Restore a "
                                     "backup on clean hosts: ansible-playbook quorum.swarm.restore")
         if self._wanted.controller_dir and not self._task.check_mode:
-            controller_dir.refuse_short_life(self._wanted, archives=False)
+            controller_dir.refuse_short_life(self._wanted, self._vars, archives=False)
             controller_dir.prepare(self._wanted.controller_dir)
         return {"names": names, "confirm": coerce.texts("swarm_expel_confirm", args["confirm"]), "rotate_ca": ca,
                 "ask": ask, "never": sorted(never), "owner": controller.owner(),

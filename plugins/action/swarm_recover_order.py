@@ -80,7 +80,7 @@ class ActionModule(ActionBase):
         except coerce.BadValue as error:
             raise AnsibleActionFail(str(error)) from None
         if wanted.controller_dir and not self._task.check_mode:
-            controller_dir.refuse_short_life(wanted)
+            controller_dir.refuse_short_life(wanted, self._vars)
             controller_dir.prepare(wanted.controller_dir)
         return {"confirm": args["confirm"], "lost": args["lost"], "survivor": args["survivor"], "powered_off": off,
                 "restart_workers": restart_workers, "controller_dir": wanted.controller_dir,

@@ -92,7 +92,7 @@ class ActionModule(ActionBase):
         if proof.unopened:
             _say(f"note: {path} is intact, and is opened on {start.host}, because here {proof.unopened}.")
         if wanted.controller_dir and not self._task.check_mode:
-            controller_dir.refuse_short_life(wanted)
+            controller_dir.refuse_short_life(wanted, self._vars)
             controller_dir.prepare(wanted.controller_dir)
         return {"host": start.host, "lost": args["lost"], "path": path, "sha256": sha256, "weight": source.weight,
                 "manifest": {**asdict(told), "files": {}}, "controller_dir": wanted.controller_dir,

@@ -194,7 +194,7 @@ def registered(hostvars: Mapping[str, Any]) -> deeds.Look:
 def done_so_far(task_vars: Mapping[str, Any]) -> str:
     """What this run of ansible-playbook has changed, for a person; empty: nothing."""
     hosts = dict.fromkeys(str(host) for group in (task_vars.get("groups") or {}).values() for host in group)
-    return deeds.so_far([*hosts, deeds.LOCAL], registered(task_vars["hostvars"]))
+    return deeds.so_far([*hosts, deeds.LOCAL], registered(task_vars.get("hostvars") or {}))
 
 
 def left_undone(task_vars: Mapping[str, Any], *playbooks: str) -> list[str]:
@@ -209,12 +209,12 @@ def ended(undone: Iterable[str]) -> dict[str, Any]:
     return {"failed": True, "msg": words} if words else {}
 
 
-def refused(task_vars: Mapping[str, Any], words: str) -> AnsibleActionFail:
+def refused(task_vars: Mapping[str, Any] | None, words: str) -> AnsibleActionFail:
     """The refusal to raise: its words, and what this run has changed before it."""
-    return AnsibleActionFail(deeds.refusal(words, done_so_far(task_vars)))
+    return AnsibleActionFail(deeds.refusal(words, done_so_far(task_vars or {})))
 
 
-def refuse(findings: Iterable[Finding], task_vars: Mapping[str, Any]) -> None:
+def refuse(findings: Iterable[Finding], task_vars: Mapping[str, Any] | None) -> None:
     """End the run with all refusals at once, the gravest first. Returns when there is none.
 
     :raises AnsibleActionFail: with one sentence each, and what this run has changed before it.

@@ -14,7 +14,8 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible_collections.quorum.swarm.plugins.module_utils.core import drill, inventory, keyring, lifetime, split
@@ -60,7 +61,9 @@ def short_life(folder: str) -> str:
     return lifetime.short_life(os.path.realpath(folder), mountinfo, os.environ, container)
 
 
-def refuse_short_life(wanted: Wanted, keys: bool = True, archives: bool = True) -> None:
+def refuse_short_life(
+    wanted: Wanted, task_vars: Mapping[str, Any], keys: bool = True, archives: bool = True
+) -> None:
     """Refuse where keys or archives would be written to a folder that does not outlast this run.
 
     :raises AnsibleActionFail: with one sentence for each such folder.
@@ -72,7 +75,7 @@ def refuse_short_life(wanted: Wanted, keys: bool = True, archives: bool = True) 
         folders["swarm_backup_dir"] = (wanted.backup_dir, "the archive would be lost with it")
     found = [lifetime.refusal(what, folder, why, effect) for what, (folder, effect) in folders.items()
              for why in [short_life(folder)] if why]
-    controller.refuse(inventory.refused(found, wanted.allowed))
+    controller.refuse(inventory.refused(found, wanted.allowed), task_vars)
 
 
 def _path(folder: str, swarm_id: str) -> str:
