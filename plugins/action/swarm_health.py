@@ -21,7 +21,14 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.quorum.swarm.plugins.action.swarm_judge import last_recovery
-from ansible_collections.quorum.swarm.plugins.module_utils.core import health, inventory, report, split, verdict
+from ansible_collections.quorum.swarm.plugins.module_utils.core import (
+    health,
+    inventory,
+    remains,
+    report,
+    split,
+    verdict,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts
 from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, console, controller, controller_dir
 
@@ -58,7 +65,7 @@ class ActionModule(ActionBase):
         now = datetime.now(timezone.utc)
         judgement = split.told(_managers(wanted, facts), wanted.swarm_id, last_recovery(wanted, facts.values()), now)
         key = _unlock_key(judgement, wanted)
-        backup = _backup(judgement, wanted, now)
+        backup = _backup(judgement, wanted, facts, now)
         findings = health.examine(judgement, wanted, facts, now, key, settled=bool(again), backup=backup,
                                   short_life=controller_dir.short_life(wanted.controller_dir))
         document = health.document(judgement, wanted, facts, findings, now, backup)
@@ -129,9 +136,15 @@ def _unlock_key(judgement: verdict.Judgement, wanted: inventory.Wanted) -> str:
     return "kept" if view.swarm.unlock_key_digest in kept else "wrong"
 
 
-def _backup(judgement: verdict.Judgement, wanted: inventory.Wanted, now: datetime) -> health.Backup | None:
-    """What is kept of this swarm. Where no manager tells its ID, the inventory may; else there is nothing to say."""
+def _backup(
+    judgement: verdict.Judgement, wanted: inventory.Wanted, facts: Mapping[str, HostFacts], now: datetime
+) -> health.Backup | None:
+    """What is kept of this swarm. Where no manager tells its ID, the inventory may, or a node's disk; else there is
+    nothing to say."""
     swarm_id = judgement.view.swarm.id if judgement.view is not None else wanted.swarm_id
+    seen = remains.swarm_ids(facts.values())
+    if not swarm_id and len(seen) == 1:
+        swarm_id = seen[0]
     if not swarm_id:
         return None
     if not wanted.backup_dir:
@@ -142,7 +155,7 @@ def _backup(judgement: verdict.Judgement, wanted: inventory.Wanted, now: datetim
         return health.Backup(wanted.backup_dir, problem=str(error))
     if name is None:
         return health.Backup(wanted.backup_dir)
-    backup = health.Backup(wanted.backup_dir, name.file, name.host, now - name.taken_at)
+    backup = health.Backup(wanted.backup_dir, name.file, name.host, now - name.taken_at, swarm_id=swarm_id)
     if not wanted.controller_dir:
         return backup
     try:

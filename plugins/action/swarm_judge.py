@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, provision, split
+from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, provision, remains, split
 from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir
 
 
@@ -36,11 +36,13 @@ class ActionModule(ActionBase):
                 addr = inventory.advertise(want, item.addresses, item.raft_address)[0]
             if addr:
                 addrs.append(addr)
+        ask = provision.to_ask(wanted, judgement, facts, args["engine_check"])
         return {
             "changed": False,
             "verdict": judgement.verdict,
             "reason": judgement.reason,
-            "ask": provision.to_ask(wanted, judgement, facts, args["engine_check"]),
+            "ask": ask,
+            "disks": provision.to_read(wanted, judgement, facts, ask),
             "targets": provision.port_targets(addrs),
             "locked": [host for host, item in facts.items() if item.membership.state == "locked"],
         }
@@ -54,8 +56,9 @@ def judge(task_vars, wanted):
     """
     groups = controller.groups_of(task_vars)
     facts = controller.facts_of(task_vars, [want.host for want in wanted.managers] + groups[inventory.ABSENT])
-    tellers = [facts[want.host] for want in wanted.managers]
-    tellers += [facts[host] for host in groups[inventory.ABSENT] if facts[host].membership.control]
+    after = remains.discards(wanted, facts, whole=False).facts
+    tellers = [after[want.host] for want in wanted.managers]
+    tellers += [after[host] for host in groups[inventory.ABSENT] if after[host].membership.control]
     recovery = last_recovery(wanted, facts.values())
     return split.judge(tellers, wanted.swarm_id, recovery, datetime.now(timezone.utc)), facts
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.quorum.swarm.plugins.action.swarm_judge import judge, last_recovery
-from ansible_collections.quorum.swarm.plugins.module_utils.core import lease, provision
-from ansible_collections.quorum.swarm.plugins.plugin_utils import console, controller, controller_dir
+from ansible_collections.quorum.swarm.plugins.module_utils.core import lease, provision, remains
+from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, console, controller, controller_dir
 
-PHASES = ("returned", "engines", "init", "begin", "joins", "stand_ins", "actor", "heir", "leaves", "closer", "settler",
-          "giver")
+PHASES = ("discards", "returned", "engines", "init", "begin", "joins", "stand_ins", "actor", "heir", "leaves", "closer",
+          "settler", "giver")
 """The phases that act."""
 
 
@@ -46,7 +47,7 @@ class ActionModule(ActionBase):
         recovery = last_recovery(wanted, facts.values())
         decision = provision.decide(wanted, judgement, facts, bool(args["engine_config"]), args["engine_check"], kept,
                                     recovery.hosts if recovery is not None else (),
-                                    controller_dir.short_life(wanted.controller_dir))
+                                    controller_dir.short_life(wanted.controller_dir), _archives(wanted, facts))
         owner, now = controller.owner(), time.time()
         # In check mode nobody is waited for: the plan is what it would be at this moment.
         other = None if self._task.check_mode else provision.changer(facts, owner, now, controller.is_dead)
@@ -74,6 +75,7 @@ class ActionModule(ActionBase):
             "would": would,
             "phases": _phases(decision, list(would), bool(self._task.check_mode), _is_stale(held)),
             "asked": sorted(facts),
+            "discards": dict(decision.discards),
             "init": asdict(decision.init) if decision.init else {},
             "joins": [asdict(join) for join in decision.joins],
             "orders": [asdict(order) for order in decision.orders],
@@ -99,6 +101,19 @@ class ActionModule(ActionBase):
         }
 
 
+def _archives(wanted, facts):
+    """The youngest archive of each swarm whose state lies on a disk; a folder that cannot be read has none to offer."""
+    found = {}
+    for swarm_id in remains.swarm_ids(facts.values()) if wanted.backup_dir else ():
+        try:
+            name = backups.newest(wanted.backup_dir, swarm_id)
+        except AnsibleActionFail:
+            continue
+        if name is not None:
+            found[swarm_id] = remains.Kept(f"{wanted.backup_dir}/{name.file}", name.host)
+    return found
+
+
 def _is_stale(held):
     """Whether a lease is there that nobody holds any more: its time is over, or its run is known to be dead."""
     return held is not None and (held.expires < time.time() or controller.is_dead(held.owner))
@@ -112,6 +127,7 @@ def _phases(decision, would, check_mode, stale_lease):
     acts = decision.places_nodes and bool(decision.actor)
     begins = (acts or decision.settles or stale_lease) and bool(decision.actor) and decision.init is None
     told = {
+        "discards": list(decision.discards),
         "returned": list(decision.returned),
         "engines": list(decision.engines),
         "init": [decision.init.host] if decision.init else [],

@@ -54,6 +54,13 @@ class Here:
     membership: Membership
     certificate: member.Certificate | None
     raft_log: bool
+    path: str = ""
+    """Of the state directory."""
+
+    @property
+    def has_state(self) -> bool:
+        """Whether the state of a swarm lies on the disk: a certificate, or a raft log."""
+        return self.raft_log or self.certificate is not None
 
     @property
     def is_manager(self) -> bool:
@@ -143,6 +150,7 @@ def look(engine: Engine) -> Here:
         membership=Membership.of(membership_facts(info)),
         certificate=member.Certificate(found.node, found.swarm, found.role == "swarm-manager") if found else None,
         raft_log=raft_log,
+        path=statedir.directory(root_dir) if root_dir else "",
     )
 
 
@@ -158,10 +166,12 @@ def _outcome(changed: bool, before: Here, after: Here, warnings: list[str] | Non
     )
 
 
-def _refuse_leftover(engine: Engine) -> None:
+def _refuse_leftover(here: Here) -> None:
+    what = "a manager's raft log" if here.raft_log else "a node's certificate"
     raise Refused(
-        f"the engine at {engine.socket} is in no swarm, but a manager's raft log lies in its state directory: the "
-        "objects of a swarm, which a new membership would destroy. Recover that swarm, or move the directory aside."
+        f"state_found: the engine is in no swarm, but {what} lies in {here.path} (swarm {here.swarm_id or 'unknown'}, "
+        f"node {here.node_id or 'unknown'}), which a new membership would destroy. Recover that swarm, or give it up "
+        "by its ID (quorum.swarm.swarm_discard), which moves it aside."
     )
 
 
@@ -199,7 +209,7 @@ def initialize(engine: Engine, body: Mapping[str, Any], seconds: float, check: b
     """
     _unused, here = wait_until(
         lambda: look(engine),
-        lambda seen: not member.may_be_made(seen.membership, seen.raft_log),
+        lambda seen: not member.may_be_made(seen.membership, seen.has_state),
         0 if check else min(seconds, INIT),
     )
     now = here.membership
@@ -212,8 +222,8 @@ def initialize(engine: Engine, body: Mapping[str, Any], seconds: float, check: b
             f"{here.swarm_id or 'unknown'}{': ' + now.error.rstrip('.') if now.error else ''}). "
             "A new swarm is made on a host that is in none."
         )
-    if here.raft_log:
-        _refuse_leftover(engine)
+    if here.has_state:
+        _refuse_leftover(here)
     if check:
         return Outcome(True, "inactive", "active")
     made = True
@@ -249,7 +259,7 @@ def join(engine: Engine, wanted: Join, check: bool) -> Outcome:
             )
         return _outcome(False, here, here, warnings)
     if place == member.LEFTOVER:
-        _refuse_leftover(engine)
+        _refuse_leftover(here)
     if place == member.LOCKED:
         raise Refused("this host is a locked manager: unlock it with quorum.swarm.swarm_unlock.")
     if place == member.BROKEN:

@@ -74,6 +74,7 @@ def observe(params: Mapping[str, Any]) -> dict[str, Any]:
     if "state" in params["gather"]:
         facts["state"] = _on_disk(facts["engine"]["root_dir"], _task_containers(engine, facts["engine"]))
         facts["state"]["clock"] = datetime.now(timezone.utc).isoformat()
+        facts["state"]["written"] = statedir.last_written(facts["state"]["root_dir"])
     return facts
 
 

@@ -18,6 +18,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core.place import Unread
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import certificate, layout, snapshot
@@ -64,6 +65,22 @@ def holds_raft_log(root_dir: str) -> bool:
         return False
     except OSError as error:
         raise Unread(f"{folder}: {error.strerror}") from None
+
+
+def last_written(root_dir: str) -> str:
+    """When the raft log, or else the node's certificate, was last written, ISO 8601 UTC; empty: neither lies here."""
+    folder = os.path.join(directory(root_dir), "raft", "wal-v3-encrypted")
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        times = [entry.stat().st_mtime for entry in entries if entry.name.endswith(".wal")]
+        if times:
+            return _moment(max(times))
+    with contextlib.suppress(OSError):
+        return _moment(os.stat(os.path.join(directory(root_dir), layout.NODE_CERTIFICATE)).st_mtime)
+    return ""
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")
 
 
 def newest_snapshot(root_dir: str) -> str:
@@ -210,6 +227,16 @@ def _draft(root_dir: str) -> str:
 def exists(root_dir: str) -> bool:
     """Whether there is a state directory, be it empty."""
     return os.path.isdir(directory(root_dir))
+
+
+def make_empty(root_dir: str) -> None:
+    """Have an empty state directory, as an engine leaves one behind when it leaves a swarm [26.1]. One that is there
+    stays as it is.
+
+    :raises OSError: it cannot be made.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(directory(root_dir), 0o700)
 
 
 PART, MOVED = ".quorum.swarm-part", ".quorum.swarm-moved"

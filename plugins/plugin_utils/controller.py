@@ -15,6 +15,7 @@ import os
 import pwd
 import socket
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, deeds, inventory
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding, by_weight
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, LocalState
 
 SEEN = "__swarm_seen"
 """The variable in which the result of ``swarm_info`` is registered."""
@@ -39,11 +40,14 @@ _SPOKE = ("Permission denied (", "Host key verification failed", "REMOTE HOST ID
           "Too many authentication failures", "Authentication failed", "Authentication failure")
 """Words of ssh that it says only to a server that speaks."""
 
+DISK = "__swarm_disk"
+"""The variable in which ``swarm_info`` is registered where it was asked for the host's disk alone."""
+
 HOST_VARS = ("ansible_host", "swarm_zone", "swarm_advertise_addr", "swarm_advertise_cidr", "swarm_advertise_interface",
              "swarm_availability", "swarm_labels", "swarm_listen_addr", "swarm_data_path_addr", "swarm_spare_manager",
              "swarm_compromised")
 SHARED_VARS = (*inventory.SETTINGS, *inventory.ALLOWANCES, "swarm_default_addr_pool", "swarm_subnet_size",
-               "swarm_data_path_port", "swarm_id", "swarm_force", "swarm_controller_dir",
+               "swarm_data_path_port", "swarm_id", "swarm_force", "swarm_discard_state", "swarm_controller_dir",
                "swarm_backup_dir", "swarm_backup_max_age", "swarm_drill_max_age", "swarm_given_up")
 RUN_VARS = ("swarm_given_up", "swarm_allow_quorum_pause")
 """Of these, what a playbook that imports another one decided for the rest of its run, as facts of localhost: a variable
@@ -122,7 +126,19 @@ def facts_of(task_vars: Mapping[str, Any], hosts: Iterable[str], name: str = "")
 
     :param name: another variable than the usual in which the module was registered; the probe is not looked at then.
     """
-    return {host: _facts(task_vars["hostvars"][host], host, name) for host in hosts}
+    hostvars = task_vars["hostvars"]
+    return {host: _with_disk(_facts(hostvars[host], host, name), None if name else hostvars[host].get(DISK))
+            for host in hosts}
+
+
+def _with_disk(item: HostFacts, result: Mapping[str, Any] | None) -> HostFacts:
+    """The host with what lies on its disk, where that was asked of it by itself."""
+    if result is None or result.get("skipped") or not item.answered or item.state.root_dir:
+        return item
+    if "facts" not in result:
+        return replace(item, state=LocalState(unread=unanswered(item.host, result).why_not))
+    told = HostFacts.of(item.host, plain(result["facts"]))
+    return replace(item, state=told.state, certificate_expires=told.certificate_expires)
 
 
 def _facts(variables: Mapping[str, Any], host: str, name: str) -> HostFacts:

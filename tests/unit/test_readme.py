@@ -115,6 +115,7 @@ class World:
                 name,
                 engine=engine,
                 membership=place,
+                state=LocalState("/var/lib/docker", "swarm-1" if own else "", own.id if own else ""),
                 addresses=(Address(str(HOSTS[name]["ansible_host"]), 24, "eth0"),),
             )
             if name == "m1" and self.nodes:
@@ -195,6 +196,12 @@ INVENTORY_ALONE = {
     "two_managers": World(("m1", "m2")),
 }
 
+def lies(swarm_id: str, role: str) -> LocalState:
+    """The state of a node of this swarm."""
+    return LocalState("/var/lib/docker", swarm_id, "node-x", role, role == "manager",
+                      written="2026-11-22T08:00:00+00:00")
+
+
 HOSTS_AND_SWARM = {
     "absent_host_silent": World(("m1", "m2", "m3"), (), ("w1",), nodes=SWARM, seen=silent("w1")),
     "address_drift": World(nodes=(SWARM[0], voter("m2", manager_addr="192.0.2.99:2377"), *SWARM[2:])),
@@ -216,6 +223,8 @@ HOSTS_AND_SWARM = {
     ),
     "cloned_hosts": World(seen={"w1": {"engine": Engine(True, True, "26.1.5", "engine-m3")}}),
     "duplicate_hostname": World(seen={"m2": {"hostname": "debian"}, "m3": {"hostname": "debian"}}),
+    "discard_refused": World(shared={"swarm_id": "swarm-0", "swarm_discard_state": {"w1": "swarm-0"}},
+                             seen={"w1": {"state": lies("swarm-0", "worker")}}),
     "dynamic_address": World(seen={"m2": {"addresses": (Address("192.0.2.12", 24, "eth0", True),)}}),
     "engine_silent": World(seen={"w1": {"engine": Engine(True)}}),
     "engine_too_old": World(seen={"w1": {"engine": Engine(True, True, "19.03.15", "engine-w1")}}),
@@ -239,6 +248,7 @@ HOSTS_AND_SWARM = {
         services=(Service("s1", "db", replicas=1, constraints=("node.hostname == w1",)),),
     ),
     "host_silent": World(seen=silent("w1")),
+    "host_unable": World(seen={"w1": {"answered": False, "reached": True, "why_not": "its disk is full"}}),
     "ipv6_overlay": World(
         hosts={"m2": {"swarm_advertise_addr": "2001:db8::12"}},
         seen={
@@ -275,6 +285,12 @@ HOSTS_AND_SWARM = {
                 "nodes": (voter("m1", reachability="unreachable"), voter("m2", leader=True), voter("m3")),
             }
         },
+    ),
+    "state_found": World(seen={"m2": {"state": lies("swarm-0", "manager")}}),
+    "state_unread": World(seen={"w1": {"state": LocalState(unread="/var/lib/docker/swarm: Permission denied")}}),
+    "swarm_without_managers": World(
+        seen={"w1": {"membership": Membership("active", "node-w1", remote_managers=(("node-m1", "192.0.2.11:2377"),)),
+                     "state": lies("swarm-1", "worker")}}
     ),
     "unknown": World(seen=silent("m3")),
     "unlisted_manager": World(("m1", "m2", "m3"), (), nodes=(*SWARM[:3], voter("m4", labels={}))),
@@ -363,7 +379,8 @@ def test_every_refusal_of_the_source_has_a_case_here() -> None:
     assert inventory_alone == {*INVENTORY_ALONE, "unplayable_name"}
     verdicts = set(verdict.VERDICTS) - {"absent", "healthy", "degraded"}
     critical = set().union(
-        *(ids_in(CORE / name, {"critical"}) for name in ("inventory.py", "lifetime.py", "provision.py", "verdict.py"))
+        *(ids_in(CORE / name, {"critical"}) for name in (
+            "inventory.py", "lifetime.py", "provision.py", "remains.py", "verdict.py"))
     )
     assert critical | verdicts == {*INVENTORY_ALONE, *HOSTS_AND_SWARM, "unplayable_name"}
     assert ids_in(CORE / "phases.py", {"critical"}) == {"limit", "phase_without_result", "phase_failed"}

@@ -26,6 +26,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     placement,
     quorum,
     reach,
+    remains,
     twins,
     validity,
     zones,
@@ -81,6 +82,8 @@ class Backup:
     age: timedelta = timedelta(0)
     problem: str = ""
     """Why the folder could not be read."""
+    swarm_id: str = ""
+    """The swarm that was looked for."""
     drilled: Drilled | None = None
     recorded: bool = False
     """Whether good drills are recorded: there is a ``swarm_controller_dir``, and its record could be read."""
@@ -190,7 +193,8 @@ def examine(
     unasked = {host for host, item in facts.items() if item.why_not == NOT_ASKED}
     said = [item for item in judgement.findings if item.id != "host_silent" or item.host not in unasked]
     nodes = judgement.view.nodes if judgement.view is not None else ()
-    found = [*said, *_verdict(judgement, wanted), *_hosts(wanted, facts, nodes)]
+    lies = _remains(judgement, wanted, facts, backup)
+    found = [*said, *_verdict(judgement, lies), *lies, *_hosts(wanted, facts, nodes)]
     view = judgement.view
     # A host that was given up and is back is told with the verdict, and is no stranger.
     returned = {"foreign_host": set(judgement.returned)}
@@ -227,13 +231,34 @@ def examine(
     return by_weight(once.values())
 
 
-def _verdict(judgement: Judgement, wanted: Wanted) -> Iterator[Finding]:
-    """The verdict itself, where it is no working swarm."""
+def _remains(
+    judgement: Judgement, wanted: Wanted, facts: Mapping[str, HostFacts], backup: Backup | None
+) -> list[Finding]:
+    """Where no manager belongs to a swarm: why none may be made all the same, as ``provision`` says it."""
+    if judgement.verdict != "absent":
+        return []
+    kept = {}
+    if backup is not None and backup.file and backup.swarm_id:
+        kept = {backup.swarm_id: remains.Kept(f"{backup.folder}/{backup.file}", backup.host)}
+    return remains.gate(wanted, facts, kept)
+
+
+def _verdict(judgement: Judgement, lies: Sequence[Finding]) -> Iterator[Finding]:
+    """The verdict itself, where it is no working swarm.
+
+    :param lies: why no swarm may be made.
+    """
     if judgement.readable:
         return
     next_playbook = NEXT_PLAYBOOK.get(judgement.verdict, "")
+    states = [item for item in lies if item.id in ("swarm_without_managers", "state_found")]
+    makes = "ansible-playbook quorum.swarm.provision makes one."
+    if states:
+        makes = states[0].remedy
+    elif lies:
+        makes = "One of the hosts named below may hold one: mend those first. Only then is one made anew."
     remedy = {
-        "absent": "ansible-playbook quorum.swarm.provision makes one.",
+        "absent": makes,
         "no_quorum": "Start the managers that are down. Only where they are lost for good: "
         f"ansible-playbook {next_playbook}",
         "certificates_ended": f"ansible-playbook {next_playbook} brings it back from the manager that knows most, and "
@@ -568,6 +593,8 @@ def _nodes(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host_of: 
                 "Take it out of that swarm first: docker swarm leave on the host, after a look at what runs there.",
                 want.host,
             )
+        elif remains.of(item) is not None and item.membership.state == "inactive":
+            yield from remains.before_joins(wanted, facts, [want.host], view.swarm.id)
         elif item.membership.state == "inactive":
             yield Finding(
                 "host_not_member",

@@ -129,6 +129,8 @@ class Wanted:
     """Seconds after which the last good drill is too old; 0: never."""
     allowed: frozenset[str] = frozenset()
     """The ``swarm_allow_…`` variables that are true."""
+    discard: Mapping[str, str] = field(default_factory=dict)
+    """Cluster ID by host: states on disks that are moved aside by the operator's word (core/remains.py)."""
     given_up: tuple[str, ...] = ()
     """Hosts that are down by the operator's word, for this run: none of ``nodes``, and their entries are removed."""
     compromised: tuple[str, ...] = ()
@@ -220,10 +222,26 @@ def read(
         drill_max_age=(DRILL_MAX_AGE if drill_max_age in (None, "")
                        else coerce.duration("swarm_drill_max_age", drill_max_age)),
         allowed=allowed,
+        discard=_discard(groups, shared.get("swarm_discard_state")),
         given_up=tuple(given_up),
         compromised=tuple(compromised),
         given_up_managers=tuple(lost),
     )
+
+
+def _discard(groups: Mapping[str, Sequence[str]], value: Any) -> dict[str, str]:
+    """Cluster ID by host.
+
+    :raises BadValue: for anything else, and for a host that the inventory does not have.
+    """
+    name = "swarm_discard_state"
+    told = coerce.labels(name, value)
+    listed = {host for group in GROUPS for host in groups.get(group, ())}
+    for host, swarm_id in told.items():
+        if host not in listed or not swarm_id:
+            raise coerce.BadValue(f"{name} is {value!r}; it takes hosts of the inventory, each with the cluster ID of "
+                                  "the state on its disk.")
+    return told
 
 
 def _pools(value: Any) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ DEFAULT_PORT = 2377
 NONE = "none"
 """In no swarm."""
 LEFTOVER = "leftover"
-"""In no swarm as far as the engine goes, but a manager's raft log lies there: an unfinished recovery, perhaps."""
+"""In no swarm as far as the engine goes, but the state of one lies there, which a new membership would destroy: a
+manager's raft log, or the certificate of a node that this swarm does not list."""
 MEMBER = "member"
 """A working member of this swarm."""
 BROKEN = "broken"
@@ -69,7 +70,8 @@ def place(
     :param managers: the addresses of this swarm's managers.
     """
     if membership.state in ("", "inactive"):
-        return LEFTOVER if raft_log else NONE
+        stranger = certificate is not None and certificate.node not in known_nodes
+        return LEFTOVER if raft_log or stranger else NONE
     if membership.state == "locked":
         return LOCKED
     node_id = membership.node_id or (certificate.node if certificate else "")
@@ -84,15 +86,17 @@ def place(
     return REMOVED if followed & {with_port(address) for address in managers} else FOREIGN
 
 
-def may_be_made(membership: Membership, raft_log: bool) -> bool:
+def may_be_made(membership: Membership, has_state: bool) -> bool:
     """Whether a swarm may be in the making on this host at this moment: how it reads then, and not only then.
 
-    First there is a raft log, then the first manager is pending, then a worker in its own eyes, then a manager that
-    finds no leader; all within seconds.
+    :param has_state: whether a certificate or a raft log lies on the disk.
+
+    First there are a certificate and a raft log, then the first manager is pending, then a worker in its own eyes,
+    then a manager that finds no leader; all within seconds.
     """
     if membership.state == "active":
         return not membership.control or bool(membership.error)
-    return membership.state == "pending" or (raft_log and membership.state in ("", "inactive"))
+    return membership.state == "pending" or (has_state and membership.state in ("", "inactive"))
 
 
 def taken_out(membership: Membership, certificate: Certificate | None, known_nodes: Collection[str]) -> bool:

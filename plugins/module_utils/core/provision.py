@@ -23,6 +23,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     lifetime,
     placement,
     plan,
+    remains,
     settings,
     spares,
     twins,
@@ -35,7 +36,6 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import (
     NEXT_PLAYBOOK,
     Judgement,
     belongs,
-    half_joined,
     is_foreign,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, Swarm, View, address_of
@@ -64,8 +64,10 @@ class Decision:
     """What this run leaves undone: it does the rest, and ends as a failure that says so."""
     steps: tuple[Step, ...] = ()
     """The whole plan as an operator reads it."""
+    discards: Mapping[str, str] = field(default_factory=dict)
+    """Hosts whose state is moved aside by the operator's word, first of all, and the swarm that it is of."""
     returned: tuple[str, ...] = ()
-    """Hosts whose state of before is moved aside, first of all."""
+    """Hosts whose state of before is moved aside, before anything else is changed."""
     engines: tuple[str, ...] = ()
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     """Nodes that become managers in this run, and whose Docker is started anew before: spares, and who joined through a
@@ -138,6 +140,18 @@ def to_ask(
     return [node.host for node in wanted.nodes if node.host not in sure]
 
 
+def to_read(
+    wanted: Wanted, judgement: Judgement, facts: Mapping[str, HostFacts], asked: Sequence[str]
+) -> list[str]:
+    """Of these hosts, those that have to say what lies on their disks: all that may become members in this run.
+
+    A first run costs that, and a host that joins. The managers of the inventory have said it already.
+    """
+    members = known(judgement, facts)
+    return [host for host in asked if host not in members
+            and not (host in facts and (facts[host].state.root_dir or facts[host].state.unread))]
+
+
 LOOKS = 3
 """How often the managers are asked at most before it is acted: once, where nobody else is at work."""
 
@@ -177,7 +191,7 @@ def in_doubt(
     if look > 1:
         return False
     if judgement.verdict == "absent":
-        return any(item.answered and belongs(item) for item in facts.values())
+        return any(item.answered and (belongs(item) or remains.of(item) is not None) for item in facts.values())
     return judgement.verdict in ("foreign", "no_quorum", "split")
 
 
@@ -203,6 +217,7 @@ def decide(
     kept_key_digest: str = "",
     gone: Collection[str] = (),
     short_life: str = "",
+    archives: Mapping[str, remains.Kept] | None = None,
 ) -> Decision:
     """All phases of one run.
 
@@ -213,10 +228,16 @@ def decide(
     :param gone: hosts of managers that were given up in the last recovery. While the swarm does not list them, nothing
         that they know is missed.
     :param short_life: why ``swarm_controller_dir`` does not outlast this run; empty: nothing says so.
+    :param archives: the youngest that is kept, by cluster ID.
     """
+    word = remains.discards(wanted, facts)
+    if word.refusals:
+        return Decision(refusals=word.refusals)
+    facts = word.facts
+
     def planned(hosts: Sequence[str]) -> Decision:
         return _decide(spares.standing_in(wanted, hosts), judgement, facts, engine_config, engine_check,
-                       kept_key_digest, gone, short_life)
+                       kept_key_digest, gone, short_life, archives or {})
 
     chosen, serving = _spares(wanted, judgement, facts)
     decision = planned(chosen)
@@ -231,10 +252,13 @@ def decide(
         decision = planned(chosen)
     if decision.refusals:
         return decision
+    discarded = tuple(Step("discard", host, "", f"moves the state of swarm {swarm_id} aside (swarm_discard_state)")
+                      for host, swarm_id in word.hosts.items())
     restarts = _restarts(decision, chosen, judgement, facts)
     at = next((index for index, step in enumerate(decision.steps) if step.kind in ("update", "promote")), 0)
     return replace(decision, notes=(*decision.notes, *notes, *_standing_in(wanted, chosen, serving, decision)),
-                   steps=(*decision.steps[:at], *restarts, *decision.steps[at:]),
+                   discards=word.hosts,
+                   steps=(*discarded, *decision.steps[:at], *restarts, *decision.steps[at:]),
                    stand_ins={step.host: step.node_id for step in restarts})
 
 
@@ -319,6 +343,7 @@ def _decide(
     kept_key_digest: str,
     gone: Collection[str],
     short_life: str,
+    archives: Mapping[str, remains.Kept],
 ) -> Decision:
     """The same with every spare in the role that it has for this run."""
     if not wanted.managers:
@@ -333,6 +358,8 @@ def _decide(
     view = judgement.view
     nodes: tuple[Node, ...] = view.nodes if view else ()
     refusals = list(_host_refusals(wanted, judgement, facts, nodes))
+    if view is None:
+        refusals += remains.gate(wanted, facts, archives)
     notes: list[Finding] = []
     unsettled: list[Finding] = []
 
@@ -382,6 +409,8 @@ def _decide(
     notes.extend(_defects(facts, coming))
     if view is not None:
         refusals.extend(expel.barred(view.swarm.labels, [join.host for join in joins], wanted.allowed))
+        newcomers = [join.host for join in joins if join.host not in judgement.returned]
+        refusals.extend(remains.before_joins(wanted, facts, newcomers, view.swarm.id))
     refusals = inventory.refused(refusals, wanted.allowed)
     if refusals:
         return Decision(refusals=tuple(refusals), notes=tuple(notes))
@@ -450,7 +479,7 @@ def _decide(
                                 if kept_key_digest else "keep the swarm's unlock key")
     steps.extend(Step("settings", "", "", text) for text in changed_settings)
     return Decision(
-        (), tuple(notes), tuple(unsettled), tuple(steps), tuple(judgement.returned), tuple(engines), {}, init,
+        (), tuple(notes), tuple(unsettled), tuple(steps), {}, tuple(judgement.returned), tuple(engines), {}, init,
         tuple(joins), tuple(orders), tuple(removals), tuple(leaves),
         dict(wanted.settings) if changed_settings else {}, keep_key, actor, closer if needs_closer else "", hands_over,
         _remote_addrs(nodes, init), tuple(node.id for node in nodes),
@@ -535,8 +564,6 @@ def _host_refusals(
                                  f"swarm {judgement.view.swarm.id}).",
                                  "Take it out of that swarm first: docker swarm leave on the host, after a look at "
                                  "what runs there.", host))
-    if judgement.view is None:
-        found.extend(_may_belong(wanted, facts))
     for hostname, hosts in sorted(by_hostname.items()):
         if len(hosts) > 1:
             found.append(Finding("duplicate_hostname", "critical",
@@ -546,31 +573,6 @@ def _host_refusals(
     told_of = [facts[host] for host in sorted(facts) if facts[host].answered and wanted.node(host) is not None]
     found += [Finding("cloned_hosts", "critical", one.fact, one.remedy, "", "swarm_allow_cloned_hosts")
               for one in twins.find(told_of, nodes, by_node)]
-    return found
-
-
-def _may_belong(wanted: Wanted, facts: Mapping[str, HostFacts]) -> list[Finding]:
-    """Hosts that may belong to a swarm although no manager does: none is made anew while there is one."""
-    found = []
-    for host, item in sorted(facts.items()):
-        want = wanted.node(host)
-        dispensable = want is None or want.role == "worker"
-        relaxed = "swarm_force" if dispensable and not wanted.force else ""
-        if not item.answered:
-            if dispensable and wanted.force:
-                continue
-            found.append(Finding("host_silent", "critical",
-                                 f"{host} does not answer ({item.why_not}), and may belong to a swarm: none is made "
-                                 f"anew.", "Bring the host back, or take it out of the inventory.", host, relaxed))
-        elif item.engine.installed and not item.engine.answers:
-            found.append(Finding("engine_silent", "critical",
-                                 f"{host} has Docker, which does not answer and may belong to a swarm: none is made "
-                                 f"anew.", "Start it, or take the host out of the inventory.", host))
-        elif belongs(item) and not half_joined(item):
-            found.append(Finding("foreign_host", "critical",
-                                 f"{host} belongs to a swarm (state {item.membership.state}), and no manager of "
-                                 f"this inventory does.", "Correct the inventory, or take the host out of that "
-                                 "swarm: docker swarm leave on the host.", host))
     return found
 
 

@@ -320,6 +320,8 @@ class LocalState:
     """When the node's certificate ends, ISO 8601 UTC; empty: there is none, or it could not be read."""
     clock: str = ""
     """What the host's own clock said when this was read, ISO 8601 UTC; the engine goes by it. Empty: not told."""
+    written: str = ""
+    """When the log, or else the node's certificate, was last written, ISO 8601 UTC; empty: neither lies here."""
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> LocalState:

@@ -18,7 +18,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import drill, he
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.keyring import Keyring
 from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import Judgement
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Swarm, View
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, LocalState, Swarm, View
 from ansible_collections.quorum.swarm.plugins.plugin_utils import controller_dir
 
 UNREACHABLE = (
@@ -108,15 +108,18 @@ def test_what_is_kept_of_this_swarm(tmp_path: Path) -> None:
         (tmp_path / file).touch()
     wanted = Wanted((), backup_dir=str(tmp_path))
     seen, blind = Judgement("healthy", "", View(Swarm("abc"), ())), Judgement("no_quorum", "")
-    newest = health.Backup(str(tmp_path), "abc_m2_20261122T030000Z.tar.gz", "m2", timedelta(hours=5))
-    assert swarm_health._backup(seen, wanted, now) == newest
-    assert swarm_health._backup(blind, replace(wanted, swarm_id="abc"), now) == newest
-    assert swarm_health._backup(blind, wanted, now) is None
-    assert swarm_health._backup(seen, replace(wanted, backup_dir=""), now) == health.Backup("")
+    newest = health.Backup(str(tmp_path), "abc_m2_20261122T030000Z.tar.gz", "m2", timedelta(hours=5),
+                           swarm_id="abc")
+    disk = {"w1": HostFacts("w1", state=LocalState("/var/lib/docker", "abc", "node-w1", "worker"))}
+    assert swarm_health._backup(blind, wanted, disk, now) == newest
+    assert swarm_health._backup(seen, wanted, {}, now) == newest
+    assert swarm_health._backup(blind, replace(wanted, swarm_id="abc"), {}, now) == newest
+    assert swarm_health._backup(blind, wanted, {}, now) is None
+    assert swarm_health._backup(seen, replace(wanted, backup_dir=""), {}, now) == health.Backup("")
     missing = str(tmp_path / "none")
-    assert swarm_health._backup(seen, replace(wanted, backup_dir=missing), now) == health.Backup(missing)
+    assert swarm_health._backup(seen, replace(wanted, backup_dir=missing), {}, now) == health.Backup(missing)
     (tmp_path / "file").touch()
-    broken = swarm_health._backup(seen, replace(wanted, backup_dir=str(tmp_path / "file")), now)
+    broken = swarm_health._backup(seen, replace(wanted, backup_dir=str(tmp_path / "file")), {}, now)
     assert broken is not None
     assert broken.problem.endswith("cannot be read: Not a directory.")
 
@@ -128,7 +131,7 @@ def test_when_the_last_good_drill_was(tmp_path: Path) -> None:
     seen = Judgement("healthy", "", View(Swarm("abc"), ()))
 
     def found() -> health.Backup:
-        backup = swarm_health._backup(seen, wanted, now)
+        backup = swarm_health._backup(seen, wanted, {}, now)
         assert backup is not None
         return backup
 
@@ -139,8 +142,9 @@ def test_when_the_last_good_drill_was(tmp_path: Path) -> None:
     Path(path).write_text("{")
     words = f"The record of the last drill in {path} cannot be read: it is not the record of a drill."
     assert found().drill_problem == words
-    nowhere = swarm_health._backup(seen, replace(wanted, controller_dir=""), now)
-    assert nowhere == health.Backup(str(tmp_path), "abc_m2_20261122T030000Z.tar.gz", "m2", timedelta(hours=5))
+    nowhere = swarm_health._backup(seen, replace(wanted, controller_dir=""), {}, now)
+    assert nowhere == health.Backup(str(tmp_path), "abc_m2_20261122T030000Z.tar.gz", "m2", timedelta(hours=5),
+                                    swarm_id="abc")
 
 
 def test_the_report_is_replaced_and_only_its_owner_reads_it(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
     Address,
     Engine,
     HostFacts,
+    LocalState,
     Membership,
     Node,
     Service,
@@ -48,6 +49,18 @@ from .world import labels_of
 GROUP_OF = {"manager": MANAGERS, "worker": WORKERS, "absent": ABSENT}
 SWARM = "swarm1"
 LIBRARIES = ("docker", "nacl", "cryptography")
+
+
+def _on_disk(host: str, said: Mapping[str, str]) -> LocalState:
+    """Nothing of a swarm, or, as ``log=ID`` and ``certificate=ID`` say, the state of a node of that one."""
+    empty = LocalState("/var/lib/docker")
+    if "unread" in said:
+        return LocalState(unread=said["unread"])
+    for word, role in (("log", "manager"), ("certificate", "worker")):
+        if word in said:
+            return replace(empty, swarm_id=said[word], node_id=f"old-{host}", role=role, raft_log=word == "log",
+                           written="2026-11-22T08:00:00+00:00")
+    return empty
 
 
 class Scene:
@@ -113,7 +126,7 @@ class Scene:
             host, said.get("hostname", host),
             engine=Engine(True, True, said.get("version", "26.1.5"), said.get("engine", f"engine-{host}"), host,
                           live_restore="live-restore" in words, firewall=said.get("firewall", "")),
-            membership=Membership("inactive"), problem="not_member",
+            membership=Membership("inactive"), problem="not_member", state=_on_disk(host, said),
             libraries=tuple(said["libs"].split(",")) if "libs" in said else LIBRARIES,
             addresses=(Address(said.get("addr", self.addr[host]), 24, "eth0", "leased" in words),),
             blocked=tuple(said["blocked"].split(",")) if "blocked" in said else ())
@@ -127,7 +140,8 @@ class Scene:
             return replace(item, membership=Membership("pending", remote_managers=(("", "192.0.2.9:2377"),)),
                            problem="error")
         if "foreign" in words:
-            return replace(item, membership=Membership("active", f"other-{host}"), problem="not_manager")
+            return replace(item, membership=Membership("active", f"other-{host}"), problem="not_manager",
+                           state=replace(item.state, swarm_id="swarm2", node_id=f"other-{host}", role="worker"))
         if "lost" in words:
             return replace(item, membership=Membership("pending", f"other-{host}", error="no leader", control=True),
                            problem="no_leader")

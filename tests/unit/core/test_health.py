@@ -19,6 +19,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     lease,
     quorum,
     reach,
+    remains,
     split,
     verdict,
 )
@@ -330,9 +331,32 @@ def test_one_locked_manager_keeps_its_node() -> None:
 def test_absent_names_provision_and_nothing_else() -> None:
     case = Case(3)
     for name in case.hosts:
-        case.say(name, problem="not_member", membership=Membership("inactive"), certificate_expires="")
+        case.say(name, problem="not_member", membership=Membership("inactive"), certificate_expires="",
+                 state=LocalState("/var/lib/docker"))
     assert ids(case) == {("absent", "critical")}
-    assert "provision" in one(case, "absent").remedy
+    assert one(case, "absent").remedy == "ansible-playbook quorum.swarm.provision makes one."
+
+
+def test_absent_beside_workers_that_live_names_restore_and_the_archive() -> None:
+    case = Case(3)
+    for name in case.hosts:
+        case.say(name, problem="not_member", membership=Membership("inactive"), certificate_expires="",
+                 state=LocalState("/var/lib/docker"))
+    case.say("w1", membership=Membership("active", "id-w1", remote_managers=(("id-m1", "192.0.2.11:2377"),)),
+             state=LocalState("/var/lib/docker", "swarm1", "id-w1", "worker"))
+    assert "swarm_restore_archive=FILE" in one(case, "swarm_without_managers").remedy
+    case.backup = replace(FRESH, swarm_id="swarm1")
+    assert f"restore -e swarm_restore_archive=/b/{FRESH.file}" in one(case, "absent").remedy
+    assert not [item for item in case.examine() if "leave" in item.remedy or "provision makes" in item.remedy]
+
+
+def test_a_leftover_on_a_host_that_is_to_join_is_named_before_provision_is() -> None:
+    case = Case()
+    del case.nodes["w1"]
+    case.say("w1", membership=Membership("inactive"), problem="not_member",
+             state=LocalState("/var/lib/docker", "swarm7", "id-x", "worker"))
+    assert "swarm_discard_state" in one(case, "state_found").remedy
+    assert "host_not_member" not in {item.id for item in case.examine()}
 
 
 def test_everything_silent_is_unknown_and_not_absent() -> None:
@@ -944,7 +968,7 @@ def test_the_backup_in_the_document() -> None:
 
 def test_the_readme_lists_exactly_the_findings_that_exist() -> None:
     source = (
-        "".join(Path(module.__file__ or "").read_text() for module in (engines, health, reach, split, verdict))
+        "".join(Path(module.__file__ or "").read_text() for module in (engines, health, reach, remains, split, verdict))
         + Path(health.inventory.__file__ or "").read_text().split("def count_voters")[1].split("def advertise")[0]
     )
     known = set(re.findall(r'Finding\(\s*"([a-z_]+)"', source)) | {"unlisted_managers", "unlisted_workers"}

@@ -42,8 +42,9 @@ def at(
         (at("inactive"), None, False, NONE),
         (at("inactive"), MANAGER, True, LEFTOVER),
         (at("inactive"), None, True, LEFTOVER),
-        # A worker's certificate alone is not worth keeping: nothing of the swarm's is lost with it.
-        (at("inactive"), WORKER, False, NONE),
+        # A worker's certificate alone is the membership of a node, of whichever swarm: its operator says what is to be.
+        (at("inactive"), WORKER, False, LEFTOVER),
+        (at("inactive"), Certificate("n1", "swarm", False), False, NONE),  # of this very swarm: it comes back as n1
         (at("locked"), MANAGER, True, LOCKED),
         (at("locked", "n1"), MANAGER, True, LOCKED),
         (at("active", "n1"), Certificate("n1", "swarm", False), False, MEMBER),

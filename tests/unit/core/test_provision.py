@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, lease, plan, provision
+from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, lease, plan, provision, remains
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.provision import Decision
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Address, HostFacts, Node, Swarm, View
@@ -73,9 +73,10 @@ def test_an_init_needs_every_host_to_be_free(scene: Scene) -> None:
         return
     assert judgement.verdict == "absent"
     for item in facts_of(scene).values():
-        # The operator's word: swarm_force says so of workers, and of hosts that are to be taken out.
-        gone_for_good = scene.wanted().force and item.host not in {want.host for want in scene.wanted().managers}
+        # The operator's word: swarm_force says so of hosts that are to be taken out, and of no others.
+        gone_for_good = scene.wanted().force and item.host not in {want.host for want in scene.wanted().nodes}
         assert item.answered or gone_for_good
+        assert gone_for_good or (remains.of(item) is None and not remains.why_unknown(item))
         assert item.membership.state in ("", "inactive", "pending")
         assert not item.membership.node_id
         assert not item.membership.control
