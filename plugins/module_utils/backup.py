@@ -33,7 +33,11 @@ from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.leasing import Holder
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import state as states
-from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import RaftStateError
+from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import (
+    CorruptStateError,
+    IncompleteStateError,
+    RaftStateError,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refused
 
 FOLDER = os.path.join(services.OWN_DIRECTORY, "backup")
@@ -186,6 +190,8 @@ def _pack(
         states.prove_keys(state, before.unlock_key or None)
         contents = states.open_contents(state, before.unlock_key or None)
     except RaftStateError as error:
+        if not isinstance(error, (CorruptStateError, IncompleteStateError)):
+            raise Refused(f"The copy could not be opened ({error}), so there is no archive. Docker runs.") from None
         raise Refused(f"The copy is no state that a manager would start from ({error}), so there is no archive. Docker "
                       "runs. If it comes again, this manager's disk may be damaged: take the backup of another one "
                       "(swarm_backup_hosts).") from None

@@ -28,6 +28,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils import (
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import state as states
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import (
+    CorruptStateError,
+    IncompleteStateError,
     LockedStateError,
     RaftStateError,
     WrongKeyError,
@@ -87,12 +89,14 @@ def _free(path: str) -> int:
 def _worth(folder: str, unlock_keys: Iterable[str]) -> dict[str, Any]:
     """How far a state goes, what is wrong with it, and, where a key opens it, what forcing from it would throw away."""
     worth: dict[str, Any] = {"node_id": "", "commit": 0, "last_term": 0, "last_index": 0, "damage": [], "error": "",
-                             "locked": False, "members": [], "uncommitted": [], "unopened": ""}
+                             "unread": "", "locked": False, "members": [], "uncommitted": [], "unopened": ""}
     try:
         files, _modes = statedir.files(folder)
         found = states.read_state(files)
-    except (OSError, RaftStateError) as error:
+    except (CorruptStateError, IncompleteStateError) as error:
         return {**worth, "error": str(error)}
+    except (OSError, RaftStateError) as error:
+        return {**worth, "unread": str(error)}  # what it holds is not known: only what is proven broken is damaged
     position = found.position
     worth.update(node_id=found.certificate.node, commit=position.commit, last_term=position.last_term,
                  last_index=position.last_index, damage=[f"{where}: {fact}" for where, fact in found.damage],

@@ -115,7 +115,11 @@ damage:
   type: list
   elements: str
 error:
-  description: Why no engine would start from it. Empty where one would.
+  description: By what it is proven to be broken, so that no engine would start from it. Empty where one would.
+  returned: with O(state=surveyed)
+  type: str
+unread:
+  description: Why it could not be read, so that nobody knows what it is worth. Empty where it was read.
   returned: with O(state=surveyed)
   type: str
 locked:

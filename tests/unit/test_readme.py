@@ -577,6 +577,7 @@ def recovery_findings() -> list[Finding]:
         recover.choose(here, [survivor(damage=TORN)]),
         recover.choose(here, [survivor()], "m9"),
         recover.choose(here, [survivor(), recover.Candidate("m4", error="swarm-node.key: the file is missing")]),
+        recover.choose(here, [survivor(), recover.Candidate("m4", unread="No space left on device")]),
         recover.choose(here, [recover.Candidate("m3", error="swarm-node.key: the file is missing")]),
         recover.choose(here, [replace(survivor(), members=("node-m1", "node-m2", "node-m3", "node-m4"))]),
     ]

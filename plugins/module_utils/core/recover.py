@@ -307,7 +307,9 @@ class Candidate:
     last_index: int = 0
     damage: tuple[str, ...] = ()
     error: str = ""
-    """Why no engine would start from it; empty: one would."""
+    """By what the reader proved it to be broken, so that no engine would start from it; empty: one would."""
+    unread: str = ""
+    """Why it could not be read: what it is worth is not known, and nobody calls it damaged; empty: it was read."""
     members: tuple[str, ...] = ()
     """Node IDs of the managers as raft knows them; empty: not known."""
     uncommitted: tuple[str, ...] = ()
@@ -319,10 +321,10 @@ class Candidate:
     def of(cls, host: str, data: Mapping[str, Any]) -> Candidate:
         """From what ``swarm_survey`` returned on this host."""
         if not returning.came_back(data):
-            return cls(host, error=str(data.get("msg") or "it could not be asked"))
+            return cls(host, unread=str(data.get("msg") or "it could not be asked"))
         return cls(
             host, int(data["commit"]), int(data["last_term"]), int(data["last_index"]),
-            tuple(str(one) for one in data["damage"]), str(data["error"]),
+            tuple(str(one) for one in data["damage"]), str(data["error"]), str(data.get("unread") or ""),
             tuple(str(one[0]) for one in data["members"]), tuple(str(one) for one in data["uncommitted"]),
             str(data["unopened"]), str(data["aside"]), bool(data["lower_bound"]))
 
@@ -340,6 +342,8 @@ class Candidate:
         """For a person."""
         if self.error:
             return f"{self.host}: cannot be used: {self.error}"
+        if self.unread:
+            return f"{self.host}: could not be read: {self.unread}"
         least = "at least " if self.lower_bound else ""
         text = f"{self.host}: commit {least}{self.commit}, last entry {self.last_index} of term {self.last_term}"
         if self.damage:
@@ -353,7 +357,7 @@ class Candidate:
 
 def rank(candidates: Iterable[Candidate]) -> list[Candidate]:
     """The one that knows most first; those that cannot be used last. Of equals, one that is whole."""
-    return sorted(candidates, key=lambda one: (bool(one.error), *(-number for number in one.position),
+    return sorted(candidates, key=lambda one: (bool(one.error or one.unread), *(-number for number in one.position),
                                                bool(one.damage), one.host))
 
 
@@ -373,8 +377,15 @@ def choose(found: Loss, candidates: Iterable[Candidate], asked: str = "") -> Cho
     :param asked: ``swarm_recover_survivor``.
     """
     ranked = rank(candidates)
-    usable = [one for one in ranked if not one.error]
+    usable = [one for one in ranked if not (one.error or one.unread)]
+    unread = [one for one in ranked if one.unread]
     refusals, notes = [], []
+    if unread and not (asked and usable):
+        # Unknown is not damaged: it may be the log that goes furthest.
+        return Choice("", tuple(ranked), (Finding(
+            "recover_survivor_unread", "critical",
+            f"{'; '.join(one.line() for one in unread)}. What it knows is not known, and it is not given up for that.",
+            "Make it readable (room on the disk, the library, the engine that wrote it), and run again."),))
     if not usable:
         refusals.append(Finding(
             "recover_no_survivor", "critical",
@@ -408,8 +419,9 @@ def choose(found: Loss, candidates: Iterable[Candidate], asked: str = "") -> Cho
             "recover_survivor_unusable", "critical",
             f"{'; '.join(one.line() for one in broken)}. What was known there alone would be lost without a word. The "
             f"best of the others is {best.line()}.", "Say which one is taken: " + command(found, best.host)))
-    elif broken:
-        notes += [Finding("recover_survivor_unusable", "warning", one.line() + ".", "", one.host) for one in broken]
+    elif broken or unread:
+        notes += [Finding("recover_survivor_unusable", "warning", one.line() + ".", "", one.host)
+                  for one in ranked if one.error or one.unread]
     refusals += _members(found, best)
     return Choice(best.host, tuple(ranked), tuple(refusals), tuple(notes))
 

@@ -372,6 +372,11 @@ def candidate(name: str, commit: int = 10, last: tuple[int, int] = (2, 10), **mo
         ([Candidate("m4", error="broken"), candidate("m5")], "m5", "m5"),
         ([Candidate("m4", error="broken"), candidate("m5")], "m4", "recover_survivor_unknown"),
         ([Candidate("m4", error="broken"), Candidate("m5", error="broken")], "", "recover_no_survivor"),
+        # Unknown is not damaged: it may know most, and nothing is offered that gives it up.
+        ([Candidate("m4", unread="no room"), candidate("m5")], "", "recover_survivor_unread"),
+        ([Candidate("m4", unread="no room"), Candidate("m5", error="broken")], "", "recover_survivor_unread"),
+        ([Candidate("m4", unread="no room")], "m4", "recover_survivor_unread"),
+        ([Candidate("m4", unread="no room"), candidate("m5")], "m5", "m5"),  # by the operator's word
         # The log says it better than the survivors did: these two are a majority; there is one that nobody knew.
         ([replace(candidate("m4"), members=("node-m4", "node-m5", "node-m1"))], "", "recover_majority_answers"),
         ([replace(candidate("m4"), members=(*ALL, "node-m9", "node-m8"))], "", "recover_unknown_manager"),
