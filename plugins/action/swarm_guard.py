@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.quorum.swarm.plugins.module_utils.core import deeds, inventory, phases
+from ansible_collections.quorum.swarm.plugins.module_utils.core import deeds, inventory, phases, variables
 from ansible_collections.quorum.swarm.plugins.plugin_utils import controller, controller_dir, selection
 
 
@@ -31,6 +31,7 @@ class ActionModule(ActionBase):
         })
         if args["scope"] == "end":
             return self._end(args["playbook"], task_vars)
+        self._refuse_values(task_vars)
         wanted = controller.wanted_of(task_vars)
         problems = []
         limit = selection.limit()
@@ -42,12 +43,20 @@ class ActionModule(ActionBase):
                 problems.append(phases.limited(limit))
         groups = controller.groups_of(task_vars)
         problems.extend(inventory.unplayable(groups, list(task_vars.get("groups") or {})))
-        if args["scope"] == "change":
-            problems.extend(inventory.examine(groups, wanted))
+        problems.extend(inventory.examine(groups, wanted) if args["scope"] == "change" else inventory.folders(wanted))
         controller.refuse(inventory.refused(problems, wanted.allowed), task_vars)
         if args["scope"] == "change" and wanted.settings.get("autolock") and not self._task.check_mode:
             controller_dir.prepare(wanted.controller_dir)
         return {"changed": False, "begun": True, "compromised": list(wanted.compromised)}
+
+    @staticmethod
+    def _refuse_values(task_vars):
+        """Fail with every variable that cannot be read, or looks misspelt."""
+        told, unreadable = controller.told_of(task_vars)
+        compromised = [host for host, values in told.items() if variables.is_true(values.get("swarm_compromised"))]
+        said = variables.check(told, unreadable, [str(host) for host in task_vars["hostvars"]], compromised)
+        if said:
+            raise AnsibleActionFail("Refused, and nothing was changed. " + " | ".join(said))
 
     @staticmethod
     def _meant(task_vars):

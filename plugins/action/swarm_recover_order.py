@@ -442,7 +442,8 @@ class ActionModule(ActionBase):
                 for name in self._told(CONFIRMED).get("survey") or []]
 
     def _wanted(self):
-        return controller.wanted_of(self._vars)
+        members = self._told(MEMBERS)
+        return controller.wanted_of(self._vars, members["given_up"] if members.get("go") else None)
 
     def _facts(self):
         """What every host of the inventory said when it was asked last."""

@@ -234,7 +234,7 @@ class ActionModule(ActionBase):
     # -- what the playbook registered
 
     def _wanted(self):
-        return controller.wanted_of(self._vars)
+        return controller.wanted_of(self._vars, self._told(ORDER).get("lost"))
 
     def _all_members(self):
         """The same at every stage: from what was seen before the restore, and from the nodes right after it."""

@@ -14,13 +14,13 @@ import hashlib
 import os
 import pwd
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, deeds, inventory
+from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, deeds, inventory, variables
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding, by_weight
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, LocalState
@@ -48,10 +48,10 @@ HOST_VARS = ("ansible_host", "swarm_zone", "swarm_advertise_addr", "swarm_advert
              "swarm_compromised")
 SHARED_VARS = (*inventory.SETTINGS, *inventory.ALLOWANCES, "swarm_default_addr_pool", "swarm_subnet_size",
                "swarm_data_path_port", "swarm_id", "swarm_force", "swarm_discard_state", "swarm_controller_dir",
-               "swarm_backup_dir", "swarm_backup_max_age", "swarm_drill_max_age", "swarm_given_up")
-RUN_VARS = ("swarm_given_up", "swarm_allow_quorum_pause")
-"""Of these, what a playbook that imports another one decided for the rest of its run, as facts of localhost: a variable
-of a play is none of the hosts' own."""
+               "swarm_backup_dir", "swarm_backup_max_age", "swarm_drill_max_age", "swarm_given_up", variables.OWN)
+GIVEN_UP, PAUSE = "__swarm_given_up", "__swarm_pause"
+"""What a playbook that imports another one decided for it, as variables of the import: the hosts that are down, and
+whether a backup may pause a small swarm. No variable of the operator is set."""
 
 
 def plain(value: Any) -> Any:
@@ -74,30 +74,56 @@ def groups_of(task_vars: Mapping[str, Any]) -> dict[str, list[str]]:
     return {name: [str(host) for host in groups.get(name, ())] for name in inventory.GROUPS}
 
 
-def wanted_of(task_vars: Mapping[str, Any]) -> Wanted:
+def wanted_of(task_vars: Mapping[str, Any], given_up: Sequence[str] | None = None) -> Wanted:
     """What the inventory wants.
+
+    :param given_up: the hosts that this run decided to do without, beside those that the operator names.
 
     :raises AnsibleActionFail: for a variable that cannot be read, or that hosts disagree about.
     """
     groups = groups_of(task_vars)
     hostvars = task_vars["hostvars"]
     hosts = [host for name in inventory.GROUPS for host in groups[name]]
-    own = {host: {name: plain(hostvars[host].get(name)) for name in HOST_VARS} for host in hosts}
-    tellers = groups[inventory.MANAGERS] or hosts
+    own = {host: _values(hostvars[host], HOST_VARS) for host in hosts}
     shared = shared_of(task_vars, SHARED_VARS)
-    decided = hostvars.get("localhost") or {}
-    for name in RUN_VARS:
-        if decided.get(name) is not None:
-            shared[name] = plain(decided[name])
-    strangers = sorted({str(name) for host in tellers for name in hostvars[host]
-                        if str(name).startswith("swarm_allow_")} - set(inventory.ALLOWANCES))
-    if strangers:
-        raise AnsibleActionFail(f"{', '.join(strangers)}: no such variable. Known are "
-                                f"{', '.join(sorted(inventory.ALLOWANCES))}.")
+    decided = plain(task_vars.get(GIVEN_UP) if given_up is None else given_up)
+    if shared["swarm_allow_quorum_pause"] is None:
+        shared["swarm_allow_quorum_pause"] = plain(task_vars.get(PAUSE))
     try:
+        if decided is not None:
+            operator = coerce.texts("swarm_given_up", shared["swarm_given_up"])
+            shared["swarm_given_up"] = list(dict.fromkeys([*operator, *decided]))
         return inventory.read(groups, own, shared)
     except coerce.BadValue as error:
         raise AnsibleActionFail(str(error)) from None
+
+
+def _values(variables: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: plain(variables.get(name)) for name in names}
+
+
+def told_of(
+    task_vars: Mapping[str, Any]
+) -> tuple[dict[str, dict[str, Any]], dict[tuple[str, str], str]]:
+    """All variables of the swarm's hosts whose names begin like ours, by host; and why some cannot be templated.
+
+    Without hosts: those of the command line, as ``localhost`` has them.
+    """
+    groups = groups_of(task_vars)
+    hosts = list(dict.fromkeys(host for name in inventory.GROUPS for host in groups[name])) or ["localhost"]
+    told: dict[str, dict[str, Any]] = {}
+    unreadable: dict[tuple[str, str], str] = {}
+    for host in hosts:
+        values = task_vars["hostvars"][host]
+        told[host] = {}
+        for name in values:
+            if not str(name).startswith(variables.PREFIXES):
+                continue
+            try:
+                told[host][str(name)] = plain(values[name])
+            except Exception as error:
+                unreadable[host, str(name)] = str(error).strip().splitlines()[0].rstrip(".")
+    return told, unreadable
 
 
 def shared_of(task_vars: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -108,9 +134,10 @@ def shared_of(task_vars: Mapping[str, Any], names: Iterable[str]) -> dict[str, A
     groups = groups_of(task_vars)
     hostvars = task_vars["hostvars"]
     tellers = groups[inventory.MANAGERS] or [host for name in inventory.GROUPS for host in groups[name]]
+    by_teller = {host: hostvars[host] for host in tellers}
     shared: dict[str, Any] = {}
     for name in names:
-        told = {host: plain(hostvars[host].get(name)) for host in tellers} if tellers else {
+        told = {host: plain(values.get(name)) for host, values in by_teller.items()} if tellers else {
             "localhost": plain(task_vars.get(name))}
         values = {repr(value) for value in told.values()}
         if len(values) > 1:

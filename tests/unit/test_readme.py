@@ -35,6 +35,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     restart,
     restore,
     schedule,
+    variables,
     verdict,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
@@ -709,10 +710,13 @@ def bad_values() -> list[str]:
         with pytest.raises(coerce.BadValue) as caught:
             World(shared={name: text}).wanted()
         found.append(str(caught.value))
-    for variables in ({"m1": {"swarm_autolock": True}, "m2": {}}, {"m1": {"swarm_allow_everything": True}}):
-        with pytest.raises(AnsibleActionFail) as failed:
-            controller.wanted_of({"groups": {"swarm_managers": list(variables)}, "hostvars": variables})
-        found.append(str(failed.value).split(" Known are ")[0])
+    disagreeing: dict[str, dict[str, Any]] = {"m1": {"swarm_autolock": True}, "m2": {}}
+    with pytest.raises(AnsibleActionFail) as failed:
+        controller.wanted_of({"groups": {"swarm_managers": list(disagreeing)}, "hostvars": disagreeing})
+    found.append(str(failed.value))
+    told = {"swarm_allow_everything": True, "swarm_recover_timout": 60, "swarm_recover_timeout": "2 minutes"}
+    found += [line.split(" Known are ")[0] for line in variables.check(
+        {"m1": told}, {("m1", "swarm_zone"): "'rack' is undefined"}, ("m1",))]
     with pytest.raises(AnsibleActionFail) as failed:
         controller_dir.prepare("/proc/swarm")
     found.append(str(failed.value))

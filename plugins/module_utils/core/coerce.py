@@ -83,6 +83,28 @@ def duration(name: str, value: Any) -> int:
     return sum(int(part[:-1]) * _UNITS[part[-1]] for part in re.findall(r"[0-9]+[smhdw]", text))
 
 
+def seconds(name: str, value: Any) -> float:
+    """Seconds as ``duration`` reads them; also a fraction of one.
+
+    :raises BadValue: for anything else.
+    """
+    try:
+        return number(name, value)
+    except BadValue:
+        return duration(name, value)
+
+
+def number(name: str, value: Any) -> float:
+    """A number that is not negative, a whole one as an ``int``.
+
+    :raises BadValue: for anything else.
+    """
+    text = "" if isinstance(value, bool) else str(value).strip()
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", text):
+        raise BadValue(f"{name} is {value!r}; it takes a number.")
+    return float(text) if float(text) % 1 else int(float(text))
+
+
 def labels(name: str, value: Any) -> dict[str, str]:
     """Node labels: a mapping of names to texts, as the engine keeps them. ``None`` means none.
 

@@ -346,6 +346,13 @@ def examine(groups: Mapping[str, Sequence[str]], wanted: Wanted) -> list[Finding
                                     "Give each its own swarm_advertise_addr.", "",
                                     "swarm_allow_duplicate_advertise_addr"))
     findings.extend(count_voters([node.zone for node in wanted.managers]))
+    findings.extend(folders(wanted))
+    return findings
+
+
+def folders(wanted: Wanted) -> list[Finding]:
+    """What is wrong with the folders on the controller."""
+    findings: list[Finding] = []
     if wanted.settings.get("autolock") and not wanted.controller_dir:
         findings.append(Finding("autolock_without_controller_dir", "critical",
                                 "swarm_autolock is true and swarm_controller_dir is not set: the unlock key would "

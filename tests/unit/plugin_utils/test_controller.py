@@ -99,8 +99,6 @@ def test_wanted() -> None:
     [
         ({"m1": {"swarm_force": True}}, "swarm_force is one value for the whole swarm, and the hosts disagree: "
                                         "m1: True, m2: None. Set it once, for the group or for all."),
-        ({"m1": {"swarm_allow_everything": True}}, "swarm_allow_everything: no such variable. Known are "
-                                                   "swarm_allow_address_drift, "),
         ({"m1": {"swarm_force": "x"}, "m2": {"swarm_force": "x"}}, "swarm_force is 'x'; it takes true or false."),
         ({"w1": {"swarm_availability": "off"}}, "w1: swarm_availability is 'off'"),
     ],
