@@ -19,7 +19,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import lease, pr
 from ansible_collections.quorum.swarm.plugins.plugin_utils import backups, console, controller, controller_dir
 
 PHASES = ("discards", "returned", "engines", "init", "begin", "joins", "stand_ins", "actor", "heir", "leaves", "closer",
-          "settler", "giver")
+          "settler", "pins", "giver")
 """The phases that act."""
 
 
@@ -82,9 +82,10 @@ class ActionModule(ActionBase):
             "removals": [asdict(item) for item in decision.removals],
             "settings": dict(decision.settings),
             "keep_key": decision.keep_key,
+            "pins": {pin.host: pin.address for pin in decision.pins},
             "actor": decision.actor,
             "closer": decision.closer,
-            "releaser": "" if decision.settles else decision.closer or decision.actor,
+            "releaser": "" if decision.lingers else decision.closer or decision.actor,
             "stand_ins": dict(decision.stand_ins),
             "managers": [[node.id, node.manager_addr] for node in view.reachable] if view is not None else [],
             "remote_addrs": list(decision.remote_addrs),
@@ -125,7 +126,7 @@ def _phases(decision, would, check_mode, stale_lease):
     A lease that a killed run left is taken and given back, also where there is nothing else to do.
     """
     acts = decision.places_nodes and bool(decision.actor)
-    begins = (acts or decision.settles or stale_lease) and bool(decision.actor) and decision.init is None
+    begins = (acts or decision.lingers or stale_lease) and bool(decision.actor) and decision.init is None
     told = {
         "discards": list(decision.discards),
         "returned": list(decision.returned),
@@ -139,7 +140,8 @@ def _phases(decision, would, check_mode, stale_lease):
         "leaves": list(decision.leaves),
         "closer": [decision.closer] if decision.closer else [],
         "settler": [decision.closer or decision.actor] if decision.settles else [],
-        "giver": [decision.closer or decision.actor] if decision.settles or (begins and not acts) else [],
+        "pins": [pin.host for pin in decision.pins],
+        "giver": [decision.closer or decision.actor] if decision.lingers or (begins and not acts) else [],
     }
     if check_mode:
         return {**{name: [] for name in PHASES}, "would": would}

@@ -175,6 +175,7 @@ def _ask(engine: Engine, gather: list[str], facts: dict[str, Any]) -> None:
         facts["engine"]["swarm_nftables"] = services.feature("swarm-nftables")
     facts["membership"] = membership_facts(info)
     facts["membership"]["joined_through"] = statedir.joined_through(facts["engine"]["root_dir"])
+    facts["membership"]["advertises"] = statedir.advertises(facts["engine"]["root_dir"])
     with contextlib.suppress(statedir.Unread):
         certificate = statedir.node_certificate(facts["engine"]["root_dir"])
         facts["certificate_expires"] = certificate.not_after.isoformat() if certificate else ""

@@ -111,6 +111,17 @@ def joined_through(root_dir: str) -> str:
         return ""
 
 
+def advertises(root_dir: str) -> str | None:
+    """The raft address, ``host:port``, that this node's engine was told; empty: none, so that it looks for one at each
+    start; None: nothing can be read.
+    """
+    try:
+        with open(os.path.join(directory(root_dir), layout.ENGINE_SETTINGS), "rb") as stream:
+            return str(json.load(stream).get("AdvertiseAddr") or "")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
 def is_locked(root_dir: str) -> bool | None:
     """Whether the node's key is sealed with an unlock key; None where there is none that can be read."""
     try:
@@ -326,8 +337,43 @@ def point_at(root_dir: str, managers: Sequence[tuple[str, str]]) -> None:
     """
     path = os.path.join(directory(root_dir), layout.KNOWN_MANAGERS)
     text = json.dumps([{"node_id": node, "addr": addr} for node, addr in managers])
+    _replace(path, text.encode())
+
+
+def pin(root_dir: str, address: str, folder: str) -> None:
+    """Have this node's engine advertise this address from its next start on. The settings of before are kept.
+
+    :param address: ``host:port``.
+    :param folder: where they are kept; it is made.
+    :raises OSError: they cannot be read, kept or written.
+    :raises ValueError: they are no settings.
+    """
+    path = os.path.join(directory(root_dir), layout.ENGINE_SETTINGS)
+    with open(path, "rb") as stream:
+        before = stream.read()
+    settings = json.loads(before)
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} holds no settings")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    _write(os.path.join(folder, layout.ENGINE_SETTINGS), before, 0o600)
+    settle(folder)
+    _replace(path, json.dumps({**settings, "AdvertiseAddr": address}, separators=(",", ":")).encode())
+
+
+def unpin(root_dir: str, folder: str) -> None:
+    """Put back the settings that ``pin`` kept.
+
+    :raises OSError: they cannot be read or written.
+    """
+    with open(os.path.join(folder, layout.ENGINE_SETTINGS), "rb") as stream:
+        before = stream.read()
+    _replace(os.path.join(directory(root_dir), layout.ENGINE_SETTINGS), before)
+
+
+def _replace(path: str, content: bytes) -> None:
+    """Write a file of the directory anew, whole or not at all."""
     draft = path + ".new"
-    _write(draft, text.encode(), 0o600)
+    _write(draft, content, 0o600)
     os.rename(draft, path)
     settle(os.path.dirname(path))
 

@@ -140,6 +140,11 @@ facts:
         joined_through:
           description: Raft address of the manager through which it joined. Empty where it made the swarm.
           type: str
+        advertises:
+          description: >-
+            Raft address that its engine was told. Empty where it was told none, so that it looks for one at each start.
+            None where that could not be read.
+          type: str
     addresses:
       description: The host's addresses. Loopback, link-local addresses and Docker's own bridges are left out.
       type: list

@@ -47,7 +47,8 @@ HOST_VARS = ("ansible_host", "swarm_zone", "swarm_advertise_addr", "swarm_advert
              "swarm_availability", "swarm_labels", "swarm_listen_addr", "swarm_data_path_addr", "swarm_spare_manager",
              "swarm_compromised")
 SHARED_VARS = (*inventory.SETTINGS, *inventory.ALLOWANCES, "swarm_default_addr_pool", "swarm_subnet_size",
-               "swarm_data_path_port", "swarm_id", "swarm_force", "swarm_discard_state", "swarm_controller_dir",
+               "swarm_data_path_port", "swarm_id", "swarm_force", "swarm_discard_state", "swarm_pin_addresses",
+               "swarm_controller_dir",
                "swarm_backup_dir", "swarm_backup_max_age", "swarm_drill_max_age", "swarm_given_up", variables.OWN)
 GIVEN_UP, PAUSE = "__swarm_given_up", "__swarm_pause"
 """What a playbook that imports another one decided for it, as variables of the import: the hosts that are down, and

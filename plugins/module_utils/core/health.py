@@ -23,6 +23,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     inventory,
     lease,
     lifetime,
+    pinning,
     placement,
     quorum,
     reach,
@@ -674,7 +675,16 @@ def _move(view: View, node: Node, host: str) -> str:
 def _addresses(
     view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host_of: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """Whether the addresses that managers are known by are static, their own, and the wanted ones."""
+    """Whether the addresses that managers are known by are static, their own, pinned, and the wanted ones."""
+    loose = pinning.unpinned({host_of[node.id]: node for node in view.voters if node.id in host_of}, facts)
+    if loose:
+        yield Finding(
+            "address_not_pinned",
+            "info",
+            f"{_join(loose)} joined without an advertise address: the engine looks for one at each start.",
+            f"ansible-playbook quorum.swarm.provision -e {pinning.VARIABLE}=true tells each engine the address that "
+            "the swarm knows it by, one after the other.",
+        )
     for node in view.voters:
         host = host_of.get(node.id, "")
         item, want, addr = facts.get(host), wanted.node(host), address_of(node.manager_addr)

@@ -120,6 +120,8 @@ class Wanted:
     data_path_port: int = 0
     swarm_id: str = ""
     force: bool = False
+    pin_addresses: bool = False
+    """Whether managers whose engine was told no address are told the one that their raft has."""
     controller_dir: str = ""
     backup_dir: str = ""
     """Where archives are kept on the controller; below ``controller_dir`` unless it is said."""
@@ -216,6 +218,7 @@ def read(
         data_path_port=coerce.integer("swarm_data_path_port", shared.get("swarm_data_path_port") or 0),
         swarm_id=str(shared.get("swarm_id") or ""),
         force=coerce.boolean("swarm_force", shared.get("swarm_force")),
+        pin_addresses=coerce.boolean("swarm_pin_addresses", shared.get("swarm_pin_addresses")),
         controller_dir=(controller_dir := str(shared.get("swarm_controller_dir") or "")),
         backup_dir=str(shared.get("swarm_backup_dir") or (controller_dir and f"{controller_dir}/backups")),
         backup_max_age=BACKUP_MAX_AGE if max_age in (None, "") else coerce.duration("swarm_backup_max_age", max_age),

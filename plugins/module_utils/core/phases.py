@@ -180,6 +180,7 @@ PLAYBOOKS: dict[str, tuple[Phase, ...]] = {
         Phase("leave", told="__swarm_plan.phases.leaves", registers=("__swarm_left",)),
         Phase("finish", told="__swarm_plan.phases.closer", registers=("__swarm_placed",)),
         Phase("settings", told="__swarm_plan.phases.settler", registers=("__swarm_set",)),
+        Phase("pin", told="__swarm_plan.phases.pins", registers=("__swarm_pinned",)),
         Phase("give_back", told="__swarm_plan.phases.giver", registers=("__swarm_given_back",)),
         Phase("report", CONTROLLER),
     ),

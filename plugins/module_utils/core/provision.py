@@ -21,6 +21,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     inventory,
     lease,
     lifetime,
+    pinning,
     placement,
     plan,
     remains,
@@ -78,6 +79,8 @@ class Decision:
     removals: tuple[Removal, ...] = ()
     leaves: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    pins: tuple[pinning.Pin, ...] = ()
+    """Managers that are told their address, one after the other."""
     keep_key: bool = False
     """Whether the swarm's unlock key is to be kept on the controller."""
     actor: str = ""
@@ -98,6 +101,11 @@ class Decision:
     def settles(self) -> bool:
         """Whether the swarm itself is to be set, or its unlock key to be kept."""
         return bool(self.settings) or self.keep_key
+
+    @property
+    def lingers(self) -> bool:
+        """Whether there is something to do under the lease when every node is in its place."""
+        return self.settles or bool(self.pins)
 
     @property
     def changes(self) -> bool:
@@ -478,10 +486,16 @@ def _decide(
         changed_settings.append("the kept unlock key is not the swarm's: keep the swarm's, and the old one beside it"
                                 if kept_key_digest else "keep the swarm's unlock key")
     steps.extend(Step("settings", "", "", text) for text in changed_settings)
+    pinned = pinning.plan(wanted, view, matched, facts)
+    if pinned.refusals:
+        return Decision(refusals=pinned.refusals, notes=tuple(notes))
+    unsettled.extend(pinned.unsettled)
+    steps.extend(Step("pin", one.host, one.node_id, pinning.why(one)) for one in pinned.pins)
     return Decision(
         (), tuple(notes), tuple(unsettled), tuple(steps), {}, tuple(judgement.returned), tuple(engines), {}, init,
         tuple(joins), tuple(orders), tuple(removals), tuple(leaves),
-        dict(wanted.settings) if changed_settings else {}, keep_key, actor, closer if needs_closer else "", hands_over,
+        dict(wanted.settings) if changed_settings else {}, pinned.pins, keep_key, actor,
+        closer if needs_closer else "", hands_over,
         _remote_addrs(nodes, init), tuple(node.id for node in nodes),
     )
 

@@ -90,6 +90,8 @@ _OF_THE_SWARM = (
     Variable("swarm_force", BOOL, OF_THE_SWARM, "For one run: hosts to be taken out that do not answer are gone."),
     Variable("swarm_discard_state", LABELS, OF_THE_SWARM, "For one run: states on disks that are moved aside, each the "
              "cluster ID by host."),
+    Variable("swarm_pin_addresses", BOOL, OF_THE_SWARM, "Managers that were told no address are told the one that the "
+             "swarm knows."),
     Variable(OWN, TEXTS, OF_THE_SWARM, "Names of variables of yours that are no misspellings of these."),
     *(Variable(name, BOOL, OF_THE_SWARM, "Lets one refusal pass, which names it.") for name in inventory.ALLOWANCES),
 )

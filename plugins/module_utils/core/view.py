@@ -238,6 +238,9 @@ class Membership:
     """(node ID, raft address) of the managers that it knows."""
     joined_through: str = ""
     """Raft address of the manager through which it joined; empty: it made the swarm, or nobody knows."""
+    advertises: str | None = None
+    """The raft address that its engine was told; empty: none, so that it looks for one at each start; None: not read.
+    """
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Membership:

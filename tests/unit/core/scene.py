@@ -156,7 +156,8 @@ class Scene:
         if node is None or "out" in words:
             return item
         item = replace(item, problem="not_manager", membership=Membership(
-            "active", node.id, control=node.voter, joined_through=said.get("through", "")))
+            "active", node.id, control=node.voter, joined_through=said.get("through", ""),
+            advertises=None if "settings-unread" in words else "" if "unpinned" in words else node.manager_addr))
         if node.voter and node.reachable:
             return replace(item, problem="", swarm=self.swarm, nodes=self.nodes, services=self.services)
         return item

@@ -670,6 +670,17 @@ def test_tasks_without_limits_on_managers_are_worse(lacking: str) -> None:
     assert "api" not in fact
 
 
+def test_managers_that_were_told_no_address() -> None:
+    case = Case()
+    for name, told in (("m1", ""), ("m2", None), ("m3", "")):
+        case.say(name, membership=replace(case.hosts[name].membership, advertises=told))
+    case.say("w1", membership=replace(case.hosts["w1"].membership, advertises=""))
+    assert ids(case) == {("address_not_pinned", "info")}
+    found = one(case, "address_not_pinned")
+    assert found.fact == "m1 and m3 joined without an advertise address: the engine looks for one at each start."
+    assert "swarm_pin_addresses=true" in found.remedy
+
+
 def test_tasks_that_have_ended_do_not_count() -> None:
     case = Case()
     case.services = [WEB]
