@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +41,71 @@ def test_another_swarm_than_the_inventory_is_about(lab: Lab, operator: Operator,
     assert swarm(host(lab, "m1"))["ID"] in run.failures, run.report
     assert "0123456789abcdefghijklmno" in run.failures, run.report
     assert_unchanged(lab, before)
+
+
+PROMOTED: dict[str, Any] = {"managers": [*MANAGERS, *WORKERS], "hosts": {"w1": {"swarm_zone": "a"}}}
+"""Two workers become managers."""
+NEW: dict[str, Any] = {"managers": [*MANAGERS, "w1", "m4"], "workers": ["w2"], "hosts": PROMOTED["hosts"]}
+"""A worker becomes a manager, and a host without a swarm does."""
+
+
+@contextmanager
+def closed(lab: Lab, name: str, verdict: str, peer: str = "") -> Iterator[None]:
+    """A firewall on a host closes port 2377, for all others or for one."""
+    source = f"--source {lab.node(peer).addr} " if peer else ""
+    rule = f"INPUT {source}--in-interface eth0 --protocol tcp --dport 2377 --jump {verdict}"
+    lab.node(name).run(f"iptables -w -I {rule}")
+    try:
+        yield
+    finally:
+        lab.node(name).run(f"iptables -w -D {rule}")
+
+
+@pytest.mark.parametrize(
+    ("different", "name", "verdict", "peer"),
+    [
+        (PROMOTED, "w1", "DROP", ""),
+        (PROMOTED, "w1", "REJECT --reject-with tcp-reset", ""),
+        (PROMOTED, "w1", "REJECT", "m3"),
+        (NEW, "m4", "REJECT", ""),
+    ],
+)
+def test_a_host_that_the_managers_do_not_reach_becomes_none(
+    different: dict[str, Any], name: str, verdict: str, peer: str, lab: Lab, operator: Operator,
+    inventories: Inventories, wanted: Path,
+) -> None:  # fmt: skip
+    before = look(lab)
+    with closed(lab, name, verdict, peer):
+        for arguments in ((), ("--check",)):
+            run = operator.run("provision", inventories.write(**different), *arguments)
+            assert not run.ok, run.report
+            assert f"{name} shall be a manager, and {peer or 'none of the managers'} " in run.failures, run.report
+            assert f"{lab.node(name).addr}:2377/tcp" in run.failures, run.report
+            assert "-e swarm_allow_blocked_ports=true" in run.failures, run.report
+    assert_unchanged(lab, before)
+
+
+def test_a_promotion_that_does_not_come_true_is_no_lost_voter(
+    lab: Lab, operator: Operator, inventories: Inventories, wanted: Path
+) -> None:
+    """Docker's own command promotes a worker that the managers do not reach: the raft has three members, all there."""
+    by_manager = host(lab, "m1")
+    with closed(lab, "w1", "REJECT"):
+        lab.node("m1").run("docker node promote w1")
+        ask = "docker info --format '{{.Swarm.Error}}'"
+        eventually(lambda: "can't initialize" in lab.node("w1").run(ask).stdout, "it is not taken into the raft")
+        said = operator.run("health", inventories.write(**PROMOTED), swarm_health_fail_on="never")
+        assert "3 voters, 3 reachable" in said.output, said.report
+        assert "promotion_pending" in said.output, said.report
+        assert "quorum_at_risk" not in said.output, said.report
+        for _again in range(2):
+            run = operator.run("provision", inventories.write(**PROMOTED))
+            assert not run.ok, run.report
+            assert "w1 shall be a manager, and none of the managers reaches it" in run.failures, run.report
+    eventually(lambda: by_hostname(by_manager)["w1"].reachability == "reachable", "its engine tries again by itself",
+               seconds=90)  # fmt: skip
+    operator.provision(wanted)
+    assert by_hostname(by_manager)["w1"].role == "worker"
 
 
 def test_a_service_that_would_be_homeless(lab: Lab, operator: Operator, inventories: Inventories, wanted: Path) -> None:

@@ -91,6 +91,8 @@ class ActionModule(ActionBase):
             "remote_addrs": list(decision.remote_addrs),
             "known_nodes": list(decision.known_nodes),
             "allow": sorted(wanted.allowed),
+            "ways": dict(decision.into.targets),
+            "triers": list(decision.into.triers),
             "swarm": {
                 "default_addr_pool": list(wanted.default_addr_pool),
                 "subnet_size": wanted.subnet_size,
@@ -143,9 +145,11 @@ def _phases(decision, would, check_mode, stale_lease):
         "pins": [pin.host for pin in decision.pins],
         "giver": [decision.closer or decision.actor] if decision.lingers or (begins and not acts) else [],
     }
+    # The ways are tried in check mode, too: nothing is changed by it, and a plan that cannot come true is refused.
+    ways = {"ways": list(decision.into.targets), "triers": list(decision.into.triers)}
     if check_mode:
-        return {**{name: [] for name in PHASES}, "would": would}
-    return {**told, "would": []}
+        return {**{name: [] for name in PHASES}, **ways, "would": would}
+    return {**told, **ways, "would": []}
 
 
 def _lines(steps):

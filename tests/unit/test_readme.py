@@ -655,7 +655,13 @@ def unfinished_rows() -> list[tuple[str, str]]:
         (voter("m1", leader=True), voter("m2"), voter("m3", reachability="unreachable", state="down")),
         [plan.Order("m1", "manager", "drain", labels("m1")), plan.Order("m2", "worker", "drain", labels("m2"))],
     )
-    rows += [(f"`{item.id}`", item.sentence()) for item in (*lost.held, *stuck.held)]
+    # m2 was promoted and did not arrive; so m3, a worker, is not promoted beside it.
+    pending = plan.next_steps(
+        (voter("m1", leader=True), replace(voter("m2"), voter=False, reachability=""),
+         replace(voter("m3"), role="worker", voter=False, reachability="")),
+        [plan.Order(host, "manager", "drain", labels(host)) for host in ("m1", "m2", "m3")],
+    )  # fmt: skip
+    rows += [(f"`{item.id}`", item.sentence()) for item in (*lost.held, *stuck.held, *pending.held)]
     return rows
 
 

@@ -27,7 +27,7 @@ RECOMMENDED = 5
 
 
 OF_THE_MOMENT = frozenset(
-    {"manager_unreachable", "host_silent", "no_manager_answers", "no_quorum", "locked", "unknown"})
+    {"manager_unreachable", "promotion_pending", "host_silent", "no_manager_answers", "no_quorum", "locked", "unknown"})
 """Refusals that may be over when another run is done, or when what it left has come back by itself."""
 
 
@@ -67,7 +67,8 @@ def choose(
             "no_manager_of_inventory", "critical",
             f"{', '.join(strangers)} is not in the group swarm_managers, and only a manager holds the swarm's state.",
             "Name managers in swarm_backup_hosts."),))
-    refusals = [*_unreachable(view, nodes), *_pause(wanted, view), *_mute(listed, asked_for, nodes, facts)]
+    refusals = [*_unreachable(view, nodes), *_promised(view), *_pause(wanted, view),
+                *_mute(listed, asked_for, nodes, facts)]
     if refusals:
         return Choice(refusals=tuple(refusals))
     able = [host for host in listed if host in nodes]
@@ -86,6 +87,17 @@ def may_pass(choice: Choice) -> bool:
     The manager that is missing may be the one whose Docker that run stopped, and which is on its way back.
     """
     return any(item.id in OF_THE_MOMENT for item in choice.refusals)
+
+
+def _promised(view: View) -> list[Finding]:
+    """A node that was promoted and has not arrived may vote at any moment: no manager is stopped meanwhile."""
+    names = sorted(node.host or node.hostname for node in view.promised)
+    if not names:
+        return []
+    return [Finding("promotion_pending", "critical",
+                    f"{', '.join(names)} {'was' if len(names) == 1 else 'were'} promoted, and not in the raft yet: no "
+                    "manager is stopped while one may become a voter at any moment.",
+                    "ansible-playbook quorum.swarm.provision says what keeps it.")]
 
 
 def _unreachable(view: View, nodes: Mapping[str, Node]) -> list[Finding]:

@@ -201,7 +201,7 @@ def order(nodes: Sequence[Node], ids: Collection[str]) -> list[Node]:
 
 def refuse(nodes: Sequence[Node], ids: Collection[str]) -> list[Finding]:
     """Why these nodes cannot be taken out; empty where a majority is reachable after each of them."""
-    voters = [node for node in nodes if node.is_manager]
+    voters = [node for node in nodes if node.voter]
     total, reachable = len(voters), sum(node.reachable for node in voters)
     away = [node.host or node.id for node in voters if not node.reachable and node.id not in ids]
     if not quorum.has_quorum(total, reachable):
@@ -209,7 +209,7 @@ def refuse(nodes: Sequence[Node], ids: Collection[str]) -> list[Finding]:
                         f"{reachable} of {total} voters are reachable, and a majority is {quorum.majority(total)}: "
                         "nothing can be changed.", "ansible-playbook quorum.swarm.recover")]
     for node in order(nodes, ids):
-        if not node.is_manager:
+        if not node.voter:
             continue
         name = node.host or node.hostname
         if total == 1:

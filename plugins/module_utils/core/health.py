@@ -276,26 +276,27 @@ def _voters(view: View, wanted: Wanted, host_of: Mapping[str, str], zone_of: Map
     lost = [node for node in view.voters if not node.reachable]
     for node in lost:
         name = name_of(node, host_of)
-        if node.voter:
-            yield Finding(
-                "manager_unreachable",
-                "warning",
-                f"The leader does not reach the manager {name} ({node.reachability or 'reachability unknown'}; "
-                f"its state is {node.state}).",
-                f"Look at the host and its Docker (systemctl status docker) and at port 2377 of "
-                f"{address_of(node.manager_addr) or name}.",
-                name,
-            )
-        else:
-            yield Finding(
-                "promotion_pending",
-                "warning",
-                f"{name} is to be a manager and is not a member of the raft yet ({node.state}).",
-                "It becomes one once it is up; else ansible-playbook quorum.swarm.provision.",
-                name,
-            )
+        yield Finding(
+            "manager_unreachable",
+            "warning",
+            f"The leader does not reach the manager {name} ({node.reachability or 'reachability unknown'}; "
+            f"its state is {node.state}).",
+            f"Look at the host and its Docker (systemctl status docker) and at port 2377 of "
+            f"{address_of(node.manager_addr) or name}.",
+            name,
+        )
+    for node in view.promised:
+        name = name_of(node, host_of)
+        yield Finding(
+            "promotion_pending",
+            "warning",
+            f"{name} is to be a manager and is not a member of the raft ({node.state}): it does not vote.",
+            f"Start Docker on {name} and let every manager reach it on port 2377/tcp: its engine tries again by "
+            f"itself, each half minute. ansible-playbook quorum.swarm.provision says which way is closed.",
+            name,
+        )
     for node in view.voters:
-        if node.voter and node.role != "manager":
+        if node.role != "manager":
             name = name_of(node, host_of)
             yield Finding(
                 "demotion_pending",
@@ -492,7 +493,7 @@ def _nodes(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host_of: 
     """Nodes against hosts: down, ghosts, strangers, and hosts that are not what the inventory wants."""
     haunted = {node.id for _host, node in ghosts(view, wanted, facts, host_of)}
     for host, node in ghosts(view, wanted, facts, host_of):
-        vote = " It still counts as a voter." if node.is_manager else ""
+        vote = " It still counts as a voter." if node.voter else ""
         yield Finding(
             "ghost",
             "warning",
@@ -726,7 +727,7 @@ def _addresses(
 def _tasks(view: View, host_of: Mapping[str, str]) -> Iterator[Finding]:
     """Work on managers, and services without a node."""
     service_of = {service.id: service for service in view.services}
-    managers = {node.id: name_of(node, host_of) for node in view.voters}
+    managers = {node.id: name_of(node, host_of) for node in view.nodes if node.is_manager}
     on_managers: dict[str, set[str]] = {}
     for task in view.tasks:
         if task.state == "running" and task.node_id in managers and task.service_id in service_of:

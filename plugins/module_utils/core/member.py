@@ -114,7 +114,7 @@ def why_no_leave(nodes: Sequence[Node], own_id: str) -> str:
     A manager that leaves by force remains a voter, and an unreachable one: to the quorum it is a manager that was
     switched off. The only manager may leave; that ends the swarm, which is what was asked for.
     """
-    voters = [node for node in nodes if node.is_manager]
+    voters = [node for node in nodes if node.voter]
     reachable = [node for node in voters if node.reachable]
     if [node.id for node in voters] == [own_id]:
         return ""

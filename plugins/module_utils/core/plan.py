@@ -25,7 +25,8 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import quorum
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import LABEL_HOST, LABEL_MANAGED, Node
 
-HELD = ("no_quorum", "waits_for_managers", "would_lose_quorum", "acts_here", "not_ready")
+HELD = ("no_quorum", "waits_for_managers", "waits_for_promotions", "would_lose_quorum", "acts_here", "not_ready",
+        "promotion_pending")
 """Identifiers of what holds a plan back. Each may be over by the time that the steps are done."""
 KINDS = ("join", "update", "promote", "demote", "leave", "remove")
 
@@ -152,13 +153,17 @@ def label_changes(node: Node, labels: Mapping[str, str]) -> tuple[dict[str, str]
     return to_set, to_drop
 
 
-def promotable(voters: int, reachable: int) -> int:
-    """How many promotions may be under way at once: were they all to die on arrival, a majority would remain.
+def promotable(voters: int, reachable: int, promised: int = 0) -> int:
+    """How many more promotions may be begun: were all that are under way to die on arrival, a majority would remain.
 
-    At least one, because one voter can become three only through two.
+    At least one where none is under way, because one voter can become three only through two.
+
+    :param voters: the members of the raft.
+    :param promised: nodes that are wanted as managers and are no members of the raft. They do not vote, and may at any
+        moment.
     """
-    more = 1
-    while quorum.has_quorum(voters + more + 1, reachable):
+    more = 0 if promised else 1
+    while quorum.has_quorum(voters + promised + more + 1, reachable):
         more += 1
     return more
 
@@ -178,7 +183,8 @@ def next_steps(
         return Plan(tuple(nobodys))
     if entries and not (orders or removals):
         return Plan()
-    voters = [node for node in nodes if node.is_manager]
+    voters = [node for node in nodes if node.voter]
+    promised = [node for node in nodes if node.is_manager and not node.voter]
     reachable = [node for node in nodes if node.reachable]
     if not quorum.has_quorum(len(voters), len(reachable)):
         return Plan((), (_held("no_quorum", f"{len(reachable)} of {len(voters)} voters are reachable, and a majority "
@@ -194,7 +200,8 @@ def next_steps(
     if updates:
         return Plan(tuple(updates))
 
-    held: list[Finding] = []
+    held = [_pending(order.host, matched[order.host]) for order in orders
+            if order.role == "manager" and matched.get(order.host) in promised]
     waiting = [order.host for order in orders if order.role == "manager"
                and not (order.host in matched and matched[order.host].reachable)]
 
@@ -206,12 +213,17 @@ def next_steps(
     promotions = [(order, matched[order.host]) for order in orders
                   if order.role == "manager" and order.host in matched and matched[order.host].role != "manager"]
     ready = [(order, node) for order, node in promotions if node.state == "ready"]
-    if ready:
-        batch = _emptiest_zone_first(ready, voters)[:promotable(len(voters), len(reachable))]
+    begun = promotable(len(voters), len(reachable), len(promised))
+    if ready and begun:
+        batch = _emptiest_zone_first(ready, [*voters, *promised])[:begun]
         return Plan(tuple(Step("promote", order.host, node.id, f"{order.host} shall be a manager")
-                          for order, node in batch))
+                          for order, node in batch), tuple(held))
+    held += [_held("waits_for_promotions", f"{order.host} shall be a manager, and is not promoted before "
+                   f"{' and '.join(sorted(_name(other) for other in promised))} is one", "", order.host)
+             for order, _node in ready]
     held += [_held("not_ready", f"{order.host} shall be a manager, and its node is {node.state}",
-                   f"Bring Docker on {order.host} back, and run again.") for order, node in promotions]
+                   f"Bring Docker on {order.host} back, and run again.")
+             for order, node in promotions if node.state != "ready"]
 
     # A wanted manager that is not there is no reason to keep entries of the dead, nor to keep workers.
     living = _demotion(nodes, orders, matched, removals, leaving, waiting, here, held, alive=True)
@@ -284,6 +296,7 @@ def _demotion(
     leaving: Mapping[str, Node], waiting: Sequence[str], here: str, held: list[Finding], alive: bool,
 ) -> Step | None:
     """The next of the living, or of the unreachable, managers that stops being one, if the quorum allows it."""
+    # Who is promoted may vote at any moment, and nobody knows whether it stays.
     voters = [node for node in nodes if node.is_manager]
     reachable = [node for node in nodes if node.reachable]
     candidates: list[tuple[str, Node, str]] = []
@@ -301,9 +314,10 @@ def _demotion(
             held.append(_held("waits_for_managers", f"{host} stays a manager until {' and '.join(sorted(waiting))} "
                                                     f"can be reached as such", ""))
             continue
-        if not quorum.survives_removal(len(voters), len(reachable), node.reachable):
+        # Who is unreachable only weighs: the majority is the easier to reach without it.
+        if node.reachable and not quorum.survives_removal(len(voters), len(reachable), True):
             held.append(_held("would_lose_quorum", f"{host} stays a manager: without it "
-                                                   f"{len(reachable) - node.reachable} of {len(voters) - 1} voters "
+                                                   f"{len(reachable) - 1} of {len(voters) - 1} voters "
                                                    f"would be reachable, which is no majority",
                               "Bring the unreachable managers back first: ansible-playbook quorum.swarm.heal"))
             continue
@@ -313,6 +327,9 @@ def _demotion(
         if not node.voter and node.state != "ready":
             # No member of the raft: the engine refuses to demote it and lets it be removed (docs/engine-behaviour.md).
             return Step("remove", host, node.id, why)
+        if not node.voter:
+            held.append(_pending(host, node))
+            continue
         return Step("demote", host, node.id, why)
     return None
 
@@ -334,8 +351,19 @@ def _removals(
     return steps
 
 
-def _held(identifier: str, fact: str, remedy: str) -> Finding:
-    return Finding(identifier, "warning", fact + ".", remedy)
+def _held(identifier: str, fact: str, remedy: str, host: str = "") -> Finding:
+    return Finding(identifier, "warning", fact + ".", remedy, host)
+
+
+def _pending(host: str, node: Node) -> Finding:
+    """A promotion that has not come true: the engine neither takes the node into the raft nor lets it be demoted."""
+    return _held("promotion_pending", f"{host} was promoted and is no member of the raft ({node.state}): it does not "
+                 f"vote", f"Start Docker on {host}, and let every manager reach it on port 2377/tcp: its engine tries "
+                 f"again by itself, each half minute. Then run this again.", host)
+
+
+def _name(node: Node) -> str:
+    return node.host or node.hostname or node.id
 
 
 def apply(nodes: Sequence[Node], step: Step) -> tuple[Node, ...]:

@@ -28,6 +28,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     settings,
     spares,
     twins,
+    ways,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted, WantedNode
@@ -37,6 +38,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import (
     NEXT_PLAYBOOK,
     Judgement,
     belongs,
+    in_trouble,
     is_foreign,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, Swarm, View, address_of
@@ -91,6 +93,8 @@ class Decision:
     """Whether the closer has to demote the actor before hosts leave."""
     remote_addrs: tuple[str, ...] = ()
     known_nodes: tuple[str, ...] = ()
+    into: ways.Ways = field(default_factory=lambda: ways.Ways({}))
+    """The ways into hosts that become managers, which are tried before anything is changed."""
 
     @property
     def places_nodes(self) -> bool:
@@ -267,7 +271,28 @@ def decide(
     return replace(decision, notes=(*decision.notes, *notes, *_standing_in(wanted, chosen, serving, decision)),
                    discards=word.hosts,
                    steps=(*discarded, *decision.steps[:at], *restarts, *decision.steps[at:]),
-                   stand_ins={step.host: step.node_id for step in restarts})
+                   stand_ins={step.host: step.node_id for step in restarts},
+                   into=_ways(wanted, decision, judgement.view))
+
+
+def _ways(wanted: Wanted, decision: Decision, view: View | None) -> ways.Ways:
+    """The ways into hosts that become managers in this run, or were promoted before and have not arrived."""
+    nodes = view.nodes if view is not None else ()
+    matched = plan.match(nodes, decision.orders)
+    places = {join.host: join.advertise_addr for join in (*([decision.init] if decision.init else []), *decision.joins)}
+    becoming = [step.host for step in decision.steps if step.kind == "promote"]
+    becoming += [order.host for order in decision.orders if order.role == "manager" and order.host in matched
+                 and matched[order.host].is_manager and not matched[order.host].voter]
+    if decision.init is not None and becoming:
+        becoming.append(decision.init.host)
+    targets = {}
+    for host in becoming:
+        addr = places.get(host) or (matched[host].addr if host in matched else "")
+        want = wanted.node(host)
+        if addr:
+            targets[host] = ways.endpoint(addr, want.listen_addr if want is not None else "")
+    managers = [host for host, node in matched.items() if node.reachable]
+    return ways.Ways(targets, tuple(dict.fromkeys([*managers, *targets])) if targets else ())
 
 
 def _restarts(
@@ -647,7 +672,10 @@ def _orders(
     for want in wanted.nodes:
         item = facts.get(want.host)
         # An entry that carries the name of a host which answers that it is no such node is a ghost, not the host.
-        if item is not None and item.answered and item.engine.answers and item.membership.node_id not in listed:
+        # An engine that names no node while it is in trouble does not say so: a promotion that does not come true reads
+        # so every now and then.
+        if (item is not None and item.answered and item.engine.answers and item.membership.node_id not in listed
+                and not in_trouble(item)):
             matched.pop(want.host, None)
     return orders, matched
 

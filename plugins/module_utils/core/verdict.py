@@ -116,7 +116,10 @@ def in_between(facts: HostFacts) -> bool:
     if _nameless(facts):
         return not validity.out(facts)
     view = view_of(facts)
-    return facts.membership.control and (view is None or not quorum.has_quorum(len(view.voters), len(view.reachable)))
+    if not facts.membership.control or view is None:
+        return facts.membership.control
+    # Who is promoted arrives within a second or two, and is waited for like a voter.
+    return not quorum.has_quorum(len(view.voters) + len(view.promised), len(view.reachable))
 
 
 def is_foreign(facts: HostFacts, view: View) -> bool:
@@ -223,14 +226,18 @@ def _judge_views(
                                     "Take it out of that swarm first: docker swarm leave on the host, after a look "
                                     "at what runs there.", item.host))
     dead = [node.hostname for node in voters if not node.reachable]
+    promised = [node.hostname for node in view.promised]
     down = [node.hostname for node in view.nodes if node.state != "ready"]
     reason = (f"{len(voters)} voters, {len(reachable)} reachable, majority {quorum.majority(len(voters))}, "
               f"tolerates the loss of {max(0, len(reachable) - quorum.majority(len(voters)))}")
     if dead:
         reason += f"; not reachable: {', '.join(sorted(dead))}"
+    if promised:
+        reason += f"; promoted, and not in the raft: {', '.join(sorted(promised))}"
     if down:
         reason += f"; not ready: {', '.join(sorted(down))}"
-    return Judgement("degraded" if degraded or dead or down else "healthy", reason + ".", view, tuple(findings))
+    ill = degraded or dead or promised or down
+    return Judgement("degraded" if ill else "healthy", reason + ".", view, tuple(findings))
 
 
 def trouble(facts: HostFacts) -> str:

@@ -88,7 +88,7 @@ class Node:
 
     @property
     def is_manager(self) -> bool:
-        """Whether it counts as a voter, now or as soon as the swarm has its way."""
+        """Whether it votes, or is wanted as a manager: then it votes as soon as it has arrived, and not before."""
         return self.voter or self.role == "manager"
 
     @property
@@ -454,8 +454,17 @@ class View:
 
     @property
     def voters(self) -> list[Node]:
-        """Nodes that count as voters: raft members, and nodes that are wanted as managers."""
-        return [node for node in self.nodes if node.is_manager]
+        """The members of the raft: of these a majority has to be reachable."""
+        return [node for node in self.nodes if node.voter]
+
+    @property
+    def promised(self) -> list[Node]:
+        """Nodes that are wanted as managers and are no members of the raft.
+
+        They were promoted and have not arrived, or a forced new cluster dropped them. No majority counts them: the raft
+        takes a member in only after it has reached it (docs/engine-behaviour.md).
+        """
+        return [node for node in self.nodes if node.is_manager and not node.voter]
 
     @property
     def reachable(self) -> list[Node]:

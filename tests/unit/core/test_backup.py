@@ -71,8 +71,8 @@ def ids(choice: Choice) -> tuple[list[str], list[str], list[str]]:
         ({"swarm": swarm_of(5, m5="manager down"), "shared": ALLOW}, ("m2",), ([], ["manager_unreachable"], [])),
         ({"swarm": swarm_of(5, m5="manager down")}, ("m5",), ([], ["manager_unreachable"], [])),
         ({"swarm": swarm_of(3, m3="manager unreachable")}, (), ([], ["manager_unreachable", "would_lose_quorum"], [])),
-        # A node that is becoming a manager counts as a voter that is away.
-        ({"swarm": swarm_of(5, m5="manager joining")}, (), ([], ["manager_unreachable"], [])),
+        # A node that is becoming a manager may be a voter at any moment.
+        ({"swarm": swarm_of(5, m5="manager joining")}, (), ([], ["promotion_pending"], [])),
         # Who was named and does not answer, or is no voter, is not replaced by another one in silence.
         ({"swarm": swarm_of(5), "hosts": {"m2": "silent"}}, ("m2",), ([], ["host_silent"], [])),
         ({"swarm": swarm_of(5), "hosts": {"m2": "silent"}}, (), (["m3"], [], [])),

@@ -335,7 +335,8 @@ WHOLE = {"m1": "manager a leader", "m2": "manager b", "m3": "manager c", "w1": "
         ({"m1": "manager a leader"}, {}, False, True),
         ({**WHOLE, "m2": "manager b joining"}, {}, False, True),  # promoted, and no voter yet
         ({**WHOLE, "m2": "manager b unreachable"}, {}, False, True),
-        ({"m1": "manager a leader", "m2": "manager b joining"}, {}, True, True),  # one voter becomes two
+        ({"m1": "manager a leader", "m2": "manager b joining"}, {}, False, True),  # one voter becomes two
+        ({"m1": "manager a leader", "m2": "manager b unreachable"}, {}, True, True),  # it has, and is not reached yet
         ({**WHOLE, "w1": "worker drain"}, {}, False, True),
     ],
 )

@@ -105,7 +105,7 @@ def test_what_is_wrong_stands_in_capitals() -> None:
     facts["m4"] = replace(facts["m4"], addresses=(Address("192.0.2.77", 24, "eth0"),))
     del facts["x9"]
     assert report.swarm(judged(nodes, "degraded"), WANTED, facts) == shown("""
-        degraded: 4 voters, 2 reachable, majority 3, tolerates 0; losing zone a leaves 1 of 4 (NO QUORUM)
+        degraded: 3 voters, 2 reachable, majority 2, tolerates 0; losing zone a leaves 1 of 3 (NO QUORUM)
         swarm swarm1, led by m1, told by m1; 4 nodes, no autolock
 
         ZONE  HOST  ROLE       REACHED  AVAIL   STATE      ADDRESS          STATIC   ENGINE
