@@ -48,7 +48,8 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         _unused, args = self.validate_argument_spec({
             "stage": {"type": "str", "choices": list(STAGES), "required": True},
-            "playbook": {"type": "str", "choices": ["heal", "rejoin"], "default": "heal"},
+            "playbook": {"type": "str", "choices": ["heal", "rejoin", "recover"], "default": "heal"},
+            "nodes": {"type": "list", "elements": "str", "default": []},
             "node": {"type": "str", "default": ""},
             "reboot": {"type": "raw", "default": False},
         })
@@ -74,7 +75,8 @@ class ActionModule(ActionBase):
                 "swarm_node=HOST")
         if self._wanted.controller_dir and not self._task.check_mode:
             controller_dir.prepare(self._wanted.controller_dir)
-        return {"playbook": args["playbook"], "node": node, "reboot": reboot, "owner": controller.owner(),
+        return {"playbook": args["playbook"], "node": node, "nodes": args["nodes"] or [node] * bool(node),
+                "reboot": reboot, "owner": controller.owner(),
                 "controller_dir": self._wanted.controller_dir}
 
     def _judge(self, args):
@@ -182,13 +184,14 @@ class ActionModule(ActionBase):
                 return nothing
             hosts = [item["host"] for item in judged["sick"] if heal.REJOIN in item["rungs"]]
         else:
-            hosts = [start["node"]]
+            hosts = list(start["nodes"])
+        if start["playbook"] == "rejoin":
             problem = self._no_rejoin(facts, view)
             if problem:
                 raise controller.refused(self._vars, f"{problem}")
         here = heal.actor(view, facts, hosts)
         work = self._work(view, facts, hosts, here)
-        if start["playbook"] == "heal":
+        if start["playbook"] != "rejoin":
             for host in list(hosts):
                 alone = self._work(view, facts, [host], here)
                 if alone.refusals:
@@ -228,7 +231,7 @@ class ActionModule(ActionBase):
     def _work(self, view, facts, hosts, here):
         """All that changes the members, for these hosts."""
         node_id = facts[here].membership.node_id if here else ""
-        if self._told(START)["playbook"] == "rejoin":
+        if self._told(START)["playbook"] != "heal":
             return heal.work(self._wanted, view, facts, hosts, {}, node_id)
         found = heal.find(self._wanted, view, facts, self._now(), False, self._told(JUDGED).get("tried"))
         failed = [item for item in found.sick if item.manager and item.host not in hosts

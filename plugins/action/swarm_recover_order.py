@@ -42,6 +42,8 @@ SEEN, END = "__swarm_recover_seen", "__swarm_recover_end"
 BACK, EVIDENCE, SURVEYED, RECOVERED, FOLLOWED, FENCED, ARCHIVED, PATH = (
     "__swarm_back", "__swarm_evidence", "__swarm_surveyed", "__swarm_recovered", "__swarm_recover_followed",
     "__swarm_fenced", "__swarm_backup_brought", "__swarm_recover_path")
+NOTED, ANEW = "__swarm_recover_noted", ("__swarm_joined", "__swarm_left", "__swarm_heal_cleaned", "__swarm_heal_noted")
+"""Whether it is noted what a host's old node was; and how far the host came to be a new one, the last first."""
 """Those in which hosts registered what was true of them, and what they did."""
 STAGES = ("preflight", "wait", "judge", "brought", "confirm", "choose", "members", "failed", "followed", "provisioned",
           "paths", "report")
@@ -95,7 +97,8 @@ class ActionModule(ActionBase):
         """The verdict, or that another reading is needed."""
         wanted, facts = self._wanted(), self._facts()
         managers = self._managers(facts)
-        judged, before = verdict.judge(managers, wanted.swarm_id), self._told(JUDGED)
+        now = datetime.now(timezone.utc)
+        judged, before = verdict.judge(managers, wanted.swarm_id, now), self._told(JUDGED)
         reading = {"verdict": judged.verdict, "reason": judged.reason}
         half = recover.unfinished(facts)
         if half:
@@ -119,16 +122,14 @@ class ActionModule(ActionBase):
             _say(f"{judged.verdict}: {judged.reason} They are asked once more after {recover.APART:.0f} s.")
             return {**self._judged("", "", "", reading), "again": True, "looks": before.get("looks", 0) + 1}
         found = self._loss(facts)
-        controller.refuse(found.refusals, self._vars)
+        controller.refuse([*found.refusals, *recover.clocks(facts, now), *recover.not_yet(found)], self._vars)
         host = recover.forced(facts, found.swarm_id)
         if host:
             _say(f"{host} has the swarm for itself since a recovery that was broken off after that. It goes on.")
             return self._judged(recover.REST, host, found.swarm_id, reading)
-        _say(f"lost: {judged.reason} So they said twice, {apart:.0f} s apart.")
-        _say(f"  swarm      {found.swarm_id}, {len(found.voters)} managers, a majority is {found.majority}")
-        _say(f"  survivors  {', '.join(found.survivors)}")
-        if found.lost:
-            _say("  lost       " + ", ".join(f"{one.name} ({one.address})" for one in found.lost))
+        _say(f"lost: {judged.reason}" + (f" So they said twice, {apart:.0f} s apart." if apart else ""))
+        for line in recover.told(found):
+            _say(line)
         for item in found.unable:
             _say(f"  alive      {reach.seen(item)}")
         todo = recover.bring_back(found, facts)
@@ -170,16 +171,17 @@ class ActionModule(ActionBase):
         if judged["what"] == recover.RESUME:
             return {"what": recover.RESUME, "evidence": [], "managers": {}}
         managers = self._managers(facts)
-        now = verdict.judge(managers, self._wanted().swarm_id)
-        if now.readable:
-            _say(f"The quorum is back, and nobody was given up. {now.verdict}: {now.reason}")
-            return {"what": recover.NOTHING, "evidence": [], "managers": {}, "reason": now.reason}
+        judgement = verdict.judge(managers, self._wanted().swarm_id, datetime.now(timezone.utc))
+        if judgement.readable:
+            _say(f"The quorum is back, and nobody was given up. {judgement.verdict}: {judgement.reason}")
+            return {"what": recover.NOTHING, "evidence": [], "managers": {}, "reason": judgement.reason}
         found = self._loss(facts)
         for host, result in self._by_host(BACK).items():
             if not returning.came_back(result):
                 _say(f"warning: {host}: {controller.why(str(result.get('msg') or 'no answer'))}.")
         controller.refuse([*found.refusals, *recover.alive(found)], self._vars)
-        return {"what": recover.RECOVER, "evidence": [name for name, item in facts.items() if item.answered],
+        return {"what": recover.RECOVER,
+                "evidence": [name for name, item in facts.items() if item.answered and found.lost],
                 "managers": {voter.name: voter.address for voter in found.lost if voter.address}}
 
     def _confirm(self, args):
@@ -212,7 +214,7 @@ class ActionModule(ActionBase):
             return self._chosen(recover.RESUME, host, "", "")
         found = self._loss(facts)
         choice = recover.choose(found, self._candidates(), start["survivor"])
-        steps = recover.plan_of(found, choice.ranked, facts, not start["powered_off"])
+        steps = recover.plan_of(found, choice.ranked, facts, not start["powered_off"], self._wanted())
         for one in choice.ranked:
             _say(f"log: {one.line()}")
         for note in choice.notes:
@@ -231,11 +233,11 @@ class ActionModule(ActionBase):
                 _say(f"would be refused: {problem}")
             return {**self._chosen("", "", "", ""), "would": would}
         return self._chosen(recover.RECOVER, choice.host, "" if problem else self._of(choice.host, SURVEYED)["aside"],
-                            problem)
+                            problem, bool(found.lost))
 
-    def _chosen(self, what, host, source, problem):
+    def _chosen(self, what, host, source, problem, given_up=True):
         survivors = list(self._told(CONFIRMED).get("survey") or [])
-        return {"what": what, "host": host, "source": source, "problem": problem, "steps": [], "would": {},
+        return {"what": what, "host": host, "source": source, "problem": problem, "would": {}, "given_up": given_up,
                 "force": [] if problem or not what else [host], "back": survivors if problem else []}
 
     # -- when the swarm is up
@@ -244,7 +246,8 @@ class ActionModule(ActionBase):
         """How the others come back; or that it was not forced, and whose Docker is started again."""
         what, host = self._what()
         nothing = {"ghosts": [], "remover": [], "follow": {}, "managers": [], "allow": [], "back": [], "fence": [],
-                   "problem": "", "given_up": [], "what": what, "host": host, "go": False}
+                   "problem": "", "given_up": [], "what": what, "host": host, "go": False, "anew": {},
+                   "anew_look": []}
         if self._task.check_mode or what == recover.NOTHING:
             return nothing
         if what in ACTS:
@@ -258,6 +261,7 @@ class ActionModule(ActionBase):
         found, wanted = self._loss(facts), self._wanted()
         members = self._all_members()
         follow = members.of(returning.FOLLOW, returning.CLEAN)
+        anew = recover.notes(members, wanted, facts, nodes, found.swarm_id)
         address = next((node.manager_addr for node in nodes if node.id == facts[host].state.node_id), "")
         return {
             **nothing, **self._removals(members.ghosts), "go": True, "fence": [host],
@@ -267,7 +271,7 @@ class ActionModule(ActionBase):
                        for item in follow},
             "managers": [[facts[host].state.node_id, address]],
             "given_up": recover.given_up(wanted, found, facts, nodes),
-            "swarm_id": found.swarm_id,
+            "swarm_id": found.swarm_id, "anew": anew, "anew_look": [host, *anew] if anew else [],
         }
 
     def _removals(self, ghosts):
@@ -296,6 +300,17 @@ class ActionModule(ActionBase):
         self._keep(datetime.now(timezone.utc), None)
         return {**self._removals(returning.late(members, results)), "backup": self._backup_due(wanted),
                 "pause": restart.ALLOW in wanted.allowed or back <= 2}
+
+    def _came(self):
+        """How the others came back: what the last phase that each of them reached returned."""
+        results = self._by_host(FOLLOWED)
+        for host in self._told(MEMBERS).get("anew") or {}:
+            found = [result for name in ANEW for result in [self._of(host, name)] if result and not
+                     result.get("skipped")]
+            failed = [result for result in found if not returning.came_back(result)]
+            results[host] = (failed or found or [{}])[0] if failed or self._of(host, ANEW[0]) else {
+                "failed": True, "msg": "it has not joined yet"}
+        return results
 
     def _backup_due(self, wanted):
         """Whether no backup was taken since this swarm was recovered, in this run or in one that was broken off."""
@@ -355,12 +370,12 @@ class ActionModule(ActionBase):
             return {"report": ""}
         seen = controller.facts_of(self._vars, [host], END)[host]
         lines, data, path = self._keep(datetime.now(timezone.utc),
-                                       seen.nodes if seen.answered and not seen.problem else None)
+                                       seen.nodes if seen.answered and not seen.problem else None, seen.services)
         for line in ["", *lines, *([f"report: {path}"] if path else []), ""]:
             _say(line)
         return {"report": path, **controller.ended(data["undone"])}
 
-    def _keep(self, now, nodes):
+    def _keep(self, now, nodes, services=()):
         """The report; and where it is kept, in the controller's folder: one file for the whole run."""
         what, host = self._what()
         facts, wanted = self._facts(), self._wanted()
@@ -370,9 +385,10 @@ class ActionModule(ActionBase):
         left = self._told(PATHS).get("left")
         outcome = recover.Outcome(
             what, host, judged["reason"], judged.get("todo") or {}, recover.rank(self._candidates()),
-            self._of(host, RECOVERED), self._by_host(FOLLOWED), self._of(host, FENCED), nodes, self._phases(), archive,
+            self._of(host, RECOVERED), self._came(), self._of(host, FENCED), nodes, self._phases(), archive,
             None if left is None else [Finding(**item) for item in left],
-            controller.left_undone(self._vars, "recover", "provision", "backup", "restart"))
+            controller.left_undone(self._vars, "recover", "provision", "backup", "restart"),
+            services, self._told(MEMBERS).get("anew") or {})
         lines, data = recover.report(found, wanted, self._all_members(), facts, outcome)
         if not wanted.controller_dir or self._task.check_mode:
             return lines, data, ""
@@ -435,11 +451,13 @@ class ActionModule(ActionBase):
         hostvars = self._vars["hostvars"]
         addresses = {name: str(hostvars[name].get("swarm_advertise_addr") or hostvars[name].get("ansible_host") or "")
                      for name in facts}
-        return recover.loss(self._wanted(), facts, addresses)
+        began = self._told(START).get("at")
+        at = datetime.fromtimestamp(float(began), timezone.utc) if began else None
+        return recover.loss(self._wanted(), facts, addresses, at)
 
     def _candidates(self):
-        return [recover.Candidate.of(name, self._of(name, SURVEYED) or {"failed": True})
-                for name in self._told(CONFIRMED).get("survey") or []]
+        surveyed = {name: self._of(name, SURVEYED) for name in self._told(CONFIRMED).get("survey") or []}
+        return recover.candidates(self._loss(self._facts()), surveyed)
 
     def _wanted(self):
         members = self._told(MEMBERS)

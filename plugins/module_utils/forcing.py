@@ -154,11 +154,14 @@ class Forcing:
         """Whether the last run ended in the middle, and the host is as it left it."""
         return self.last is not None and reinit.is_as_left(self.last, self.here.root_dir, self.here.ran)
 
-    def run(self, what: str, source: reinit.Source, unlock_key: str, archive: str, resumes: bool) -> journals.Entry:
+    def run(
+        self, what: str, source: reinit.Source, unlock_key: str, archive: str, resumes: bool, fenced: str = ""
+    ) -> journals.Entry:
         """Bring the swarm up from this state, or go on with the run that was broken off.
 
         :param what: ``restore`` or ``recover``.
         :param archive: what the state is from, for the journal.
+        :param fenced: how far the fence of a recovery is before it begins, for the journal.
         :param resumes: whether the last run was about the same.
         :raises Refused: it did not come about; what is true of the host now.
         """
@@ -173,7 +176,7 @@ class Forcing:
                     raise Refused(words)
                 ran = entry.ran
             entry = journals.Entry(what, source.swarm_id, source.node_id, archive, aside=journals.place_aside(what),
-                                   ran=ran, started_at=journals.now())
+                                   ran=ran, started_at=journals.now(), fenced=fenced)
         work = reinit.Reinit(daemon, self.journal, source, unlock_key, self.timeout, phases=self.phases)
         try:
             return work.run(entry)

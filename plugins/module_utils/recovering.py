@@ -37,6 +37,8 @@ class Request:
     """The folder of the copied state; empty: a recovery that was broken off goes on."""
     unlock_keys: tuple[str, ...] = field(default=(), repr=False)
     timeout: float = 120.0
+    given_up: bool = True
+    """Whether any manager is given up: else there is nobody whose knowledge has to become worthless."""
 
 
 def recover(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def recover(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
             forcing.need_room(here.root_dir, source)
         if check:
             return {"changed": True, "msg": f"Swarm {request.swarm_id} would be made a swarm of this manager alone."}
-        entry = work.run(WHAT, source, key, request.source, resumes)
+        entry = work.run(WHAT, source, key, request.source, resumes, "" if request.given_up else NOBODY)
         return _finish(engine, journal, entry, work.phases, work.relocked, check)
 
 
@@ -160,7 +162,7 @@ def fence(
     entry = forcing.last_run(journal)
     if entry is None or entry.what != WHAT or not entry.reached(journals.FINISHED):
         raise Refused("This step changed nothing: no recovery ended on this host.")
-    tokens, root, patient = entry.fenced == "", ca and entry.fenced not in (CA, SURE), not entry.settled
+    tokens, root, patient = entry.fenced == "", ca and entry.fenced not in (CA, SURE, NOBODY), not entry.settled
     problem = ""
     if not check:
         if patient:
@@ -183,7 +185,8 @@ def fence(
     return {"changed": tokens or root or patient, "fenced": entry.fenced, "problem": problem}
 
 
-TOKENS, SURE, BEGUN, CA = "tokens", "sure", "begun", "ca"
+TOKENS, SURE, BEGUN, CA, NOBODY = "tokens", "sure", "begun", "ca", "nobody"
 """How far the fence is: the join tokens are new; that is all of it, because the given-up are off for certain, and a
-later run, to which nobody says so, does not ask for more; a new root certificate is on its way; it is everywhere.
+later run, to which nobody says so, does not ask for more; a new root certificate is on its way; it is everywhere; there
+is none, because nobody was given up.
 """

@@ -8,8 +8,8 @@ Docker's own ``swarm init --force-new-cluster`` fails on an autolocked swarm and
 pool (docs/engine-behaviour.md). This does instead, with a journal on the disk before each step: stop the engine; move
 aside what lies there; put the state in place, without docker-state.json and with its node key opened; start the engine,
 which is in no swarm then; force the new swarm through the API with the addresses of before; see that it is the same
-swarm and node, and that it has locked itself again; restart the engine, which would force a new swarm once more
-whenever its swarm part restarts.
+swarm and node, that it has locked itself again, and that it has renewed a certificate that had ended; restart the
+engine, which would force a new swarm once more whenever its swarm part restarts.
 
 Killed before the force was seen to work, the next run begins anew from the state that it is handed, and what it moved
 aside stays there. Killed after it, the next run goes on from there.
@@ -24,6 +24,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from ansible_collections.quorum.swarm.plugins.module_utils import services, statedir, stopped
@@ -48,6 +49,9 @@ from ansible_collections.quorum.swarm.plugins.module_utils.raft.store import Con
 PATIENCE = 30 * 10**9
 """Nanoseconds: the heartbeat period of a swarm that has just been made of an old state. Six of them make three minutes
 in which a worker is not called down."""
+RENEWAL = 180.0
+"""Seconds for the engine to renew a certificate that has ended. Between attempts it waits up to 5, 10, 15, 25, 45, 85 s
+(swarmkit, ca/renewer.go); it took 31 s."""
 SNAPSHOT = 10.0
 """Seconds for the engine to write a snapshot. Without one it only takes longer."""
 
@@ -181,6 +185,8 @@ class Reinit:
     clock: Callable[[], float] = time.monotonic
     phases: dict[str, float] = field(default_factory=dict)
     """Seconds by phase."""
+    renewal: float = RENEWAL
+    """Seconds for a certificate that has ended to be renewed."""
 
     def run(self, entry: Entry) -> Entry:
         """Do what is left of it.
@@ -220,6 +226,9 @@ class Reinit:
         entry = self.journal.write(replace(entry, step=FORCING))
         with self._phase("force"):
             self._force()
+        if certificate_ended(root_dir):
+            with self._phase("renew"):
+                self._renew()
         return self.journal.write(replace(entry, step=FORCED))
 
     def _force(self) -> None:
@@ -232,6 +241,14 @@ class Reinit:
         ready, seen = wait_until(self._standing, lambda found: found == "", self.seconds)
         if not ready:
             raise Failed(f"The swarm is not up {self.seconds:.0f} s after it was forced: {seen}.")
+
+    def _renew(self) -> None:
+        """Wait until the engine has renewed a certificate that has ended: it lets one through only while it forces, and
+        would not start again. It tries at random, in vain until it has a leader [20.10, 26.1, 28.5].
+        """
+        if not wait_until(lambda: certificate_ended(self.daemon.root_dir), lambda ended: not ended, self.renewal)[0]:
+            raise Failed(f"The certificate of node {self.source.node_id} has ended, and the engine has not renewed it "
+                         f"within {self.renewal:.0f} s.")
 
     def _standing(self) -> str:
         """What is missing until the swarm is up, and is what it was; empty: nothing."""
@@ -359,6 +376,12 @@ def settle(engine: Engine, journal: Journal, node_ids: Collection[str], seconds:
     engine.update_swarm(lambda spec: _with(spec, period, interval))
     journal.write(replace(entry, heartbeat=0, interval=-1))
     return True, missing
+
+
+def certificate_ended(root_dir: str) -> bool:
+    """Whether the certificate of the node is valid no more, by this host's clock, as the engine judges it."""
+    found = statedir.node_certificate(root_dir)
+    return found is not None and found.not_after < datetime.now(timezone.utc)
 
 
 def undo(daemon: Daemon, journal: Journal, entry: Entry) -> str:

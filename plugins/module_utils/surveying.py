@@ -25,6 +25,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils import (
     statedir,
     stopped,
 )
+from ansible_collections.quorum.swarm.plugins.module_utils.core import placement
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine, EngineError
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import state as states
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import (
@@ -34,6 +35,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import (
     RaftStateError,
     WrongKeyError,
 )
+from ansible_collections.quorum.swarm.plugins.module_utils.raft.store import StoredService
 from ansible_collections.quorum.swarm.plugins.module_utils.stopped import Refused
 
 WHAT = "recover"
@@ -89,7 +91,8 @@ def _free(path: str) -> int:
 def _worth(folder: str, unlock_keys: Iterable[str]) -> dict[str, Any]:
     """How far a state goes, what is wrong with it, and, where a key opens it, what forcing from it would throw away."""
     worth: dict[str, Any] = {"node_id": "", "commit": 0, "last_term": 0, "last_index": 0, "damage": [], "error": "",
-                             "unread": "", "locked": False, "members": [], "uncommitted": [], "unopened": ""}
+                             "unread": "", "locked": False, "members": [], "uncommitted": [], "unopened": "",
+                             "pinned": []}
     try:
         files, _modes = statedir.files(folder)
         found = states.read_state(files)
@@ -105,7 +108,7 @@ def _worth(folder: str, unlock_keys: Iterable[str]) -> dict[str, Any]:
 
 
 def _contents(found: states.State, unlock_keys: Iterable[str]) -> Mapping[str, Any]:
-    """Its managers as raft knows them, and its uncommitted entries by name."""
+    """Its managers as raft knows them, its uncommitted entries by name, and the services that are bound to one node."""
     words = "it is locked, and none of the unlock keys that are kept opens it"
     for key in unlock_keys if found.node_key.locked else [None]:
         try:
@@ -118,7 +121,9 @@ def _contents(found: states.State, unlock_keys: Iterable[str]) -> Mapping[str, A
             break
         return {"members": [[one.node_id, one.address] for one in contents.members],
                 "uncommitted": [f"{one.action} {one.object.kind} {one.object.name or one.object.id}"
-                                for one in contents.uncommitted]}
+                                for one in contents.uncommitted],
+                "pinned": [[one.name, node_id] for one in contents.of_kind("service")
+                           if isinstance(one, StoredService) for node_id in placement.pinned_to(one.constraints)]}
     return {"unopened": words}
 
 

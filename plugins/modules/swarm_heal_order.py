@@ -50,12 +50,17 @@ options:
   playbook:
     description: With O(stage=start), whose run this is.
     type: str
-    choices: [heal, rejoin]
+    choices: [heal, rejoin, recover]
     default: heal
   node:
     description: With O(stage=start) of C(rejoin), the host that becomes a new node.
     type: str
     default: ''
+  nodes:
+    description: With O(stage=start) of C(recover), the hosts that become new nodes.
+    type: list
+    elements: str
+    default: []
   reboot:
     description: With O(stage=start), whether hosts may be rebooted.
     type: raw

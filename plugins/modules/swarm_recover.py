@@ -70,6 +70,12 @@ options:
     type: list
     elements: str
     default: []
+  given_up:
+    description:
+      - With O(state=recovered), whether any manager is given up. Where none is, there is nobody to be fenced, and the
+        host remembers that.
+    type: bool
+    default: true
   rotate_ca:
     description:
       - With O(state=fenced), make a new root certificate, and wait until every node has a certificate of it.
@@ -139,7 +145,8 @@ autolock:
   type: bool
 fenced:
   description: How far the fence is. V(tokens) the join tokens are new, V(sure) they are and the root certificate was
-    not asked for, V(begun) the root certificate is on its way, V(ca) it is on every node.
+    not asked for, V(begun) the root certificate is on its way, V(ca) it is on every node, V(nobody) nothing was changed
+    because nobody was given up.
   returned: with O(state=fenced)
   type: str
 problem:
@@ -164,6 +171,7 @@ def main() -> None:
             "keys_in": {"type": "str", "no_log": False},
             "unlock_keys": {"type": "list", "elements": "str", "default": [], "no_log": True},
             "node_ids": {"type": "list", "elements": "str", "default": []},
+            "given_up": {"type": "bool", "default": True},
             "rotate_ca": {"type": "bool", "default": False, "no_log": False},
             "timeout": {"type": "float", "default": 120.0},
         },
@@ -171,7 +179,8 @@ def main() -> None:
     )
     params = module.params
     engine = Engine.of_params(params, election=ELECTION)
-    request = recovering.Request(params["swarm_id"], params["source"], tuple(params["unlock_keys"]), params["timeout"])
+    request = recovering.Request(params["swarm_id"], params["source"], tuple(params["unlock_keys"]), params["timeout"],
+                                 params["given_up"])
     try:
         if params["state"] == "fenced":
             result = recovering.fence(engine, params["node_ids"], params["rotate_ca"], params["timeout"],

@@ -136,6 +136,11 @@ uncommitted:
   returned: with O(state=surveyed)
   type: list
   elements: str
+pinned:
+  description: Service and node ID, where a constraint binds a service to one node. Empty where no key opens the state.
+  returned: with O(state=surveyed)
+  type: list
+  elements: list
 unopened:
   description: Why the content could not be opened. Empty where it was.
   returned: with O(state=surveyed)

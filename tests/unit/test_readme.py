@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -563,6 +564,16 @@ def lost(**says: str) -> recover.Loss:
     return recover.loss(World().wanted(), left({**LOST, **says}), addresses)
 
 
+NIGHT = datetime(2026, 11, 29, 3, 0, tzinfo=UTC)
+
+
+def dated(begins: int, ends: int, clock: int = 0) -> dict[str, HostFacts]:
+    """The same managers, all there, with certificates of these days from now on, and clocks that are ahead by days."""
+    days = [(NIGHT + timedelta(days=number)).isoformat() for number in (begins, ends, clock)]
+    return {name: replace(item, state=replace(item.state, not_before=days[0], not_after=days[1], clock=days[2]))
+            for name, item in left({}).items() if item.state.swarm_id}
+
+
 def survivor(host: str = "m3", **more: Any) -> recover.Candidate:
     return recover.Candidate(host, 87, 2, 87, members=("node-m1", "node-m2", "node-m3"), **more)
 
@@ -585,6 +596,7 @@ def recovery_findings() -> list[Finding]:
     return [
         *lost(m3="silent").refusals, *lost(m2="other").refusals, *recover.alive(lost(m2="left")),
         *recover.alive(lost(m2="reached")),
+        *recover.clocks(dated(-1, 89, 400), NIGHT), *recover.not_yet(recover.loss(World().wanted(), dated(30, 120))),
         recover.evidence(here, seen)[0], *recover.confirm(here, "", []), *recover.confirm(here, "swarm-1", ["m1"]),
         *(finding for choice in choices for finding in choice.refusals),
     ]  # fmt: skip

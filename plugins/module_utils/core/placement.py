@@ -64,6 +64,11 @@ def parse(expressions: Iterable[str]) -> list[Constraint] | None:
     return found
 
 
+def pinned_to(expressions: Iterable[str]) -> list[str]:
+    """The node IDs to which constraints bind a service. A new node of the same host has another ID."""
+    return [one.value for one in parse(expressions) or () if one.key.lower() == "node.id" and one.equal]
+
+
 def _address(text: str) -> IPAddress | None:
     """An address, IPv4 inside IPv6 unwrapped as Go does it; ``None`` where the text is none."""
     try:

@@ -13,23 +13,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import quorum, reach, returning
+from ansible_collections.quorum.swarm.plugins.module_utils.core import (
+    heal,
+    placement,
+    quorum,
+    reach,
+    returning,
+    validity,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Step
 from ansible_collections.quorum.swarm.plugins.module_utils.core.returning import Members
 from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import Judgement
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, Service, Swarm, View
 
 APART = 20.0
 """Seconds for which an old leader goes on answering when its majority is gone (docs/engine-behaviour.md)."""
 
 QUORUM, LOST, UNSURE, OTHER = "quorum", "lost", "unsure", "other"
 """What two readings say: a leader answers; none did, both times; look again; nothing that a recovery is for."""
+RESTORING = ("ansible-playbook quorum.swarm.restore -e swarm_restore_archive=FILE brings the swarm back from a backup, "
+             "and moves aside what lies on the hosts; where a damaged manager runs: -e "
+             "swarm_allow_restore_running=true.")
+"""What is left where no survivor has a state that can be used."""
 NOTHING, REST, RESUME, RECOVER = "nothing", "rest", "resume", "recover"
 """What is to be done: nothing; what an earlier recovery may have left; its end; all of it."""
 FORCED_STEPS = ("forced", "restarted")
@@ -63,6 +74,18 @@ class Loss:
     refusals: tuple[Finding, ...] = ()
     unable: tuple[HostFacts, ...] = ()
     """Hosts that are reached, cannot run a module, and are one of the managers, or may be: alive, and not lost."""
+    ended: Mapping[str, str] = field(default_factory=dict)
+    """Of the survivors, those whose certificate has ended, each with a clause about it. Their engines start only when a
+    new cluster is forced."""
+    early: Mapping[str, str] = field(default_factory=dict)
+    """Of the survivors, those whose certificate is not valid yet. Their engines do not start, not even then."""
+    remade: Mapping[str, str] = field(default_factory=dict)
+    """Every host that answers, workers too, whose certificate is not valid: it comes back as a new node."""
+
+    @property
+    def able(self) -> list[str]:
+        """The survivors that an engine starts from as they are: only these can be a majority again."""
+        return [name for name in self.survivors if name not in self.ended and name not in self.early]
 
     @property
     def lost(self) -> tuple[Voter, ...]:
@@ -103,11 +126,13 @@ def verdict(first: Judgement | None, second: Judgement, seconds_apart: float, pr
     :param seconds_apart: from the end of the first to the beginning of the second.
     :param proven: whether the second one proves a quorum by itself (``proves_quorum``).
     """
-    blind = ("no_quorum", "locked", "unknown")
+    blind = ("no_quorum", "locked", "unknown", "certificates_ended")
     if second.readable and proven:
         return QUORUM
     if second.verdict not in blind and not second.readable:
         return OTHER
+    if second.verdict == "certificates_ended":
+        return LOST  # no engine is on its way back, and no leader is one of yesterday
     if first is None or seconds_apart <= APART:
         return UNSURE
     if second.readable:
@@ -151,13 +176,17 @@ def holds_state(item: HostFacts) -> bool:
     return item.answered and item.state.raft_log and item.state.role == "manager" and bool(item.state.swarm_id)
 
 
-def loss(wanted: Wanted, facts: Mapping[str, HostFacts], addresses: Mapping[str, str] | None = None) -> Loss:
+def loss(
+    wanted: Wanted, facts: Mapping[str, HostFacts], addresses: Mapping[str, str] | None = None,
+    now: datetime | None = None,
+) -> Loss:
     """What is left: from every manager that the survivors know.
 
     Who was a manager is asked of all of them together. That may name one too many, which was demoted long ago; the log
     of the survivor that is taken says it exactly, and is held against this (``choose``).
 
     :param addresses: address by host, as the inventory says, of hosts that do not answer too.
+    :param now: the time of the controller, for hosts that did not tell their own.
     """
     holders = {name: item for name, item in facts.items() if holds_state(item)}
     ids = sorted({item.state.swarm_id for item in holders.values()})
@@ -180,7 +209,12 @@ def loss(wanted: Wanted, facts: Mapping[str, HostFacts], addresses: Mapping[str,
         known.setdefault(item.state.node_id, "")
     voters = tuple(Voter(node_id, address, _host_of(node_id, address, facts, addresses or {}))
                    for node_id, address in sorted(known.items()))
-    return Loss(ids[0], voters, tuple(sorted(own)), unable=_unable(voters, facts))
+    invalid = {name: validity.out(item, now) for name, item in facts.items() if item.answered}
+    words = {name: validity.words(facts[name], now) for name, out in invalid.items() if out}
+    return Loss(ids[0], voters, tuple(sorted(own)), (), _unable(voters, facts),
+                {name: words[name] for name in sorted(own) if invalid[name] == validity.ENDED},
+                {name: words[name] for name in sorted(own) if invalid[name] == validity.EARLY},
+                {name: text for name, text in words.items() if facts[name].state.swarm_id == ids[0]})
 
 
 def _unable(voters: Sequence[Voter], facts: Mapping[str, HostFacts]) -> tuple[HostFacts, ...]:
@@ -203,13 +237,26 @@ def _host_of(node_id: str, address: str, facts: Mapping[str, HostFacts], address
     return ""
 
 
+def told(found: Loss) -> list[str]:
+    """What is left of the swarm, for a person."""
+    lines = [f"  swarm      {found.swarm_id}, {len(found.voters)} managers, a majority is {found.majority}",
+             f"  survivors  {', '.join(found.survivors)}"]
+    lines += ["  lost       " + ", ".join(f"{one.name} ({one.address})" for one in found.lost)] * bool(found.lost)
+    return lines + [f"  certificates  {_grouped(found.remade)}"] * bool(found.remade)
+
+
 def bring_back(found: Loss, facts: Mapping[str, HostFacts]) -> dict[str, str]:
-    """Survivors that can be brought back without giving anybody up, each with what is done there."""
+    """Survivors that can be brought back without giving anybody up, each with what is done there.
+
+    An engine does not start from a certificate that is not valid by its own clock, however often it is tried.
+    """
     todo = {}
     for name in found.survivors:
         item = facts[name]
         if item.state.reinit.get("what") == "recover" and item.state.reinit.get("step") not in ("finished", None):
             todo[name] = "a recovery that was broken off before it forced anything is taken back"
+        elif name in found.remade:
+            continue
         elif item.membership.state == "locked":
             todo[name] = "it is unlocked with a kept key"
         elif not item.engine.answers and item.problem != "no_sdk":
@@ -221,17 +268,31 @@ def bring_back(found: Loss, facts: Mapping[str, HostFacts]) -> dict[str, str]:
     return todo
 
 
+def clocks(facts: Mapping[str, HostFacts], now: datetime) -> list[Finding]:
+    """Hosts whose certificate is invalid by their own clock alone. A clock is mended; nothing is made anew for it."""
+    wrong = [name for name, item in facts.items() if item.answered and validity.by_clock_alone(item, now)]
+    if not wrong:
+        return []
+    told = "; ".join(f"{name} {validity.words(facts[name], now)}" for name in wrong)
+    return [Finding(
+        "recover_clock", "critical",
+        f"By its own clock alone a host calls its certificate invalid ({told}). By the controller's clock, "
+        f"{now:%Y-%m-%d %H:%M} UTC, it is valid.",
+        f"Set the wrong clock right (timedatectl), and start Docker again on {', '.join(wrong)} (systemctl restart "
+        "docker). Run again.")]
+
+
 def alive(found: Loss) -> list[Finding]:
-    """Why nobody is given up: the hosts of a majority answer, with their state; or a manager's host is reached, and
-    only modules cannot run there.
+    """Why nobody is given up: the hosts of a majority answer, with a state that an engine starts from; or a manager's
+    host is reached, and only modules cannot run there.
     """
     refused = [Finding("recover_reached", "critical", *reach.not_lost(item, "swarm_recover_lost"), item.host)
                for item in found.unable]
-    if refused or not quorum.has_quorum(len(found.voters), len(found.survivors)):
+    if refused or not quorum.has_quorum(len(found.voters), len(found.able)):
         return refused
     return [Finding(
         "recover_majority_answers", "critical",
-        f"{', '.join(found.survivors)} answer, and have the state of {len(found.survivors)} of {len(found.voters)} "
+        f"{', '.join(found.able)} answer, and have the state of {len(found.able)} of {len(found.voters)} "
         f"managers. A majority is {found.majority}: nobody need be given up.",
         "They find no leader: look at the network between them (TCP 2377), at their clocks, and at journalctl -u "
         "docker there. A manager that stays locked needs its key: ansible-playbook quorum.swarm.unlock")]
@@ -261,8 +322,8 @@ def evidence(found: Loss, results: Mapping[str, Mapping[str, Any]]) -> list[Find
 def command(found: Loss, survivor: str = "") -> str:
     """The options to type, whole, so that they can be copied."""
     chosen = f" -e swarm_recover_survivor={survivor}" if survivor else ""
-    return (f"-e swarm_recover_confirm={found.swarm_id} "
-            f"-e '{json.dumps({'swarm_recover_lost': found.lost_names})}'{chosen}")
+    lost = f" -e '{json.dumps({'swarm_recover_lost': found.lost_names})}'" if found.lost else ""
+    return f"-e swarm_recover_confirm={found.swarm_id}{lost}{chosen}"
 
 
 def confirm(found: Loss, confirmed: str, named: Sequence[str]) -> list[Finding]:
@@ -272,18 +333,22 @@ def confirm(found: Loss, confirmed: str, named: Sequence[str]) -> list[Finding]:
     :param named: ``swarm_recover_lost``.
     """
     remedy = f"Where they are gone for good, and powered off: {command(found)}"
+    if not found.lost:
+        remedy = f"With --check it shows the plan. To do it: {command(found)}"
     gone = ", ".join(f"{voter.name} ({voter.address or voter.node_id})" for voter in found.lost)
     if confirmed == found.swarm_id and sorted(named) == found.lost_names:
         return []
     findings = []
     if confirmed != found.swarm_id:
         what = f"swarm_recover_confirm is {confirmed}, which is not this swarm's ID" if confirmed else (
-            "nothing is given up without an operator's word")
+            "nothing is given up without an operator's word" if found.lost else "this needs an operator's word")
+        ending = f" {_remaking(found)}" if found.remade else ""
         findings.append(Finding(
             "recover_unconfirmed", "critical",
             f"Swarm {found.swarm_id} has {len(found.survivors)} of {len(found.voters)} managers left "
-            f"({', '.join(found.survivors)}), and a majority is {found.majority}. To bring it back without {gone} "
-            f"gives these up for good: {what}.", remedy))
+            f"({', '.join(found.survivors)}), and a majority is {found.majority}.{ending} "
+            + (f"To bring it back without {gone} gives these up for good: {what}." if found.lost else
+               f"Nobody is given up. {what[:1].upper()}{what[1:]}."), remedy))
     else:
         more, less = sorted(set(named) - set(found.lost_names)), sorted(set(found.lost_names) - set(named))
         says = [f"it names {', '.join(more)}, which {'is' if len(more) == 1 else 'are'} not lost"] * bool(more)
@@ -292,6 +357,34 @@ def confirm(found: Loss, confirmed: str, named: Sequence[str]) -> list[Finding]:
             "recover_lost_differs", "critical",
             f"swarm_recover_lost has to name exactly the managers that are given up: {', and '.join(says)}.", remedy))
     return findings
+
+
+def _remaking(found: Loss) -> str:
+    """What invalid certificates mean for the hosts, in two sentences."""
+    return (f"No engine takes part with a certificate that is not valid ({_grouped(found.remade)}). The swarm comes "
+            "back from the manager that knows most, which stays the node that it is. The others of these hosts become "
+            "new nodes, with role, labels and availability as before, and their tasks start anew.")
+
+
+def _grouped(words: Mapping[str, str]) -> str:
+    """Hosts by what is said of their certificates, which is the same of most."""
+    hosts: dict[str, list[str]] = {}
+    for name, text in words.items():
+        hosts.setdefault(text, []).append(name)
+    return "; ".join(f"{', '.join(names)}: valid {text}" for text, names in hosts.items())
+
+
+def not_yet(found: Loss) -> list[Finding]:
+    """Why the swarm cannot be brought back now: every survivor's certificate begins later, and no engine lets that
+    pass.
+    """
+    if not found.survivors or set(found.early) != set(found.survivors):
+        return []
+    return [Finding(
+        "recover_not_yet_valid", "critical",
+        f"The certificates of all managers that answer are not valid yet ({_grouped(found.early)}): a clock was ahead "
+        "when they were made, or is behind now. No engine starts from them, not even with a new cluster forced.",
+        "Set the clocks right (timedatectl), or wait until then; Docker comes up by itself when it is started again.")]
 
 
 # -- which survivor --------------------------------------------------------------------------------------------------
@@ -316,6 +409,10 @@ class Candidate:
     unopened: str = ""
     aside: str = ""
     lower_bound: bool = False
+    ended: bool = False
+    """Whether its certificate has ended: unless it is the survivor, it becomes a new node."""
+    pinned: tuple[tuple[str, str], ...] = ()
+    """(service, node ID) of services that are bound to one node; empty: none, or not known."""
 
     @classmethod
     def of(cls, host: str, data: Mapping[str, Any]) -> Candidate:
@@ -326,7 +423,8 @@ class Candidate:
             host, int(data["commit"]), int(data["last_term"]), int(data["last_index"]),
             tuple(str(one) for one in data["damage"]), str(data["error"]), str(data.get("unread") or ""),
             tuple(str(one[0]) for one in data["members"]), tuple(str(one) for one in data["uncommitted"]),
-            str(data["unopened"]), str(data["aside"]), bool(data["lower_bound"]))
+            str(data["unopened"]), str(data["aside"]), bool(data["lower_bound"]),
+            pinned=tuple((str(one[0]), str(one[1])) for one in data.get("pinned") or ()))
 
     @property
     def position(self) -> tuple[int, int, int]:
@@ -355,10 +453,23 @@ class Candidate:
         return text
 
 
+def candidates(found: Loss, results: Mapping[str, Mapping[str, Any]]) -> list[Candidate]:
+    """What the states of the survivors are worth.
+
+    :param results: what ``swarm_survey`` returned, by host.
+    """
+    listed = [replace(Candidate.of(name, data or {"failed": True}), ended=name in found.ended)
+              for name, data in results.items()]
+    return [replace(one, error=one.error or f"its certificate is valid {found.early[one.host]}, and no engine starts "
+                    "from it before") if one.host in found.early else one for one in listed]
+
+
 def rank(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """The one that knows most first; those that cannot be used last. Of equals, one that is whole."""
+    """The one that knows most first; those that cannot be used last. Of equals, one that is whole; then one whose
+    certificate has ended, because only the survivor stays the node that it was with such a one.
+    """
     return sorted(candidates, key=lambda one: (bool(one.error or one.unread), *(-number for number in one.position),
-                                               bool(one.damage), one.host))
+                                               bool(one.damage), not one.ended, one.host))
 
 
 @dataclass(frozen=True)
@@ -390,7 +501,7 @@ def choose(found: Loss, candidates: Iterable[Candidate], asked: str = "") -> Cho
         refusals.append(Finding(
             "recover_no_survivor", "critical",
             f"None of the surviving managers has a state that an engine would start from: "
-            f"{'; '.join(one.line() for one in ranked)}.", "ansible-playbook quorum.swarm.restore"))
+            f"{'; '.join(one.line() for one in ranked)}.", RESTORING))
         return Choice("", tuple(ranked), tuple(refusals))
     best = usable[0]
     if asked:
@@ -408,10 +519,11 @@ def choose(found: Loss, candidates: Iterable[Candidate], asked: str = "") -> Cho
     elif best.damage:
         whole = next((one for one in usable if not one.damage), None)
         instead = f" The best of those that are whole is {whole.line()}." if whole else ""
+        say = "Say which one is taken: " + command(found, (whole or best).host)
         refusals.append(Finding(
             "recover_survivor_damaged", "critical",
             f"The survivor that knows most is damaged, and is not taken silently: {best.line()}.{instead}",
-            "Say which one is taken: " + command(found, (whole or best).host)))
+            say if whole else f"{RESTORING} To take the damaged one all the same: {command(found, best.host)}"))
     broken = [one for one in ranked if one.error]
     if broken and not asked:
         # Nobody knows how far their logs went.
@@ -430,7 +542,7 @@ def _members(found: Loss, best: Candidate) -> list[Finding]:
     """What the log itself says of who votes, against what was confirmed."""
     if not best.members:
         return []
-    here = {voter.node_id for voter in found.voters if voter.host in found.survivors}
+    here = {voter.node_id for voter in found.voters if voter.host in found.able}
     known = {voter.node_id: voter.name for voter in found.voters}
     if quorum.has_quorum(len(best.members), len(here & set(best.members))):
         return [Finding(
@@ -450,7 +562,9 @@ def _members(found: Loss, best: Candidate) -> list[Finding]:
 # -- the plan --------------------------------------------------------------------------------------------------------
 
 
-def plan_of(found: Loss, ranked: Sequence[Candidate], facts: Mapping[str, HostFacts], fence: bool) -> list[Step]:
+def plan_of(
+    found: Loss, ranked: Sequence[Candidate], facts: Mapping[str, HostFacts], fence: bool, wanted: Wanted
+) -> list[Step]:
     """The whole plan as an operator reads it, as far as it is known before Docker is stopped anywhere."""
     best = next((one for one in ranked if not one.error), None)
     steps = [Step("survey", name, "", "Docker is stopped, the state copied aside and read")
@@ -460,12 +574,24 @@ def plan_of(found: Loss, ranked: Sequence[Candidate], facts: Mapping[str, HostFa
                           + (", if its log still goes furthest then" if best.lower_bound else "")))
     steps += [Step("remove", voter.name, voter.node_id, "its entry, and with it its certificate")
               for voter in sorted(found.lost, key=lambda one: one.name)]
+    others = [name for name in found.survivors if best is not None and name != best.host]
     steps += [Step("follow", name, "", f"stays node {facts[name].state.node_id}, its raft log is moved aside")
-              for name in found.survivors if best is not None and name != best.host]
-    if best is not None:
+              for name in others if name not in found.remade]
+    steps += [Step("rejoin", node.host, "", _why_anew(found, facts[node.host], best))
+              for node in wanted.nodes if best is not None and node.host in found.remade and node.host != best.host]
+    if best is not None and found.lost:
         steps.append(Step("fence", best.host, "", "the join tokens" + (" and the root certificate" if fence else "")
                           + " are changed"))
     return steps
+
+
+def _why_anew(found: Loss, item: HostFacts, best: Candidate) -> str:
+    """What becomes of a host whose certificate is not valid, and of what is bound to its node."""
+    text = (f"its certificate is valid {found.remade[item.host]}: its state is moved aside, and it joins as a new node "
+            "with its role, labels and availability; its tasks start anew")
+    bound = sorted(service for service, node_id in best.pinned if node_id == item.state.node_id)
+    return text + (f"; {', '.join(bound)} {'is' if len(bound) == 1 else 'are'} bound to node {item.state.node_id}, "
+                   "and waits until that is changed" if bound else "")
 
 
 @dataclass(frozen=True)
@@ -488,7 +614,23 @@ def members(
     """
     told = Back(found.swarm_id, facts[host].state.node_id, {voter.node_id: voter.address for voter in found.voters})
     lost = {*found.lost_names, *given_up(wanted, found, facts, nodes)}
-    return returning.members(told, wanted, host, facts, nodes, now, lost=lost, again=again)
+    return returning.members(told, wanted, host, facts, nodes, now, lost=lost, again=again, carry=True)
+
+
+def notes(
+    members_: Members, wanted: Wanted, facts: Mapping[str, HostFacts], nodes: Sequence[Node], swarm_id: str
+) -> dict[str, dict[str, Any]]:
+    """What each host that comes back as a new node has to remember of its old one, by host: the options of
+    ``swarm_rejoin``.
+    """
+    view, found = View(Swarm(swarm_id), tuple(nodes)), {}
+    for item in members_.of(returning.ANEW):
+        want = wanted.node(item.host)
+        if want is not None:
+            one = heal.rejoin(want, view, facts, wanted)
+            found[item.host] = {"node_ids": list(one.node_ids), "role": one.role, "availability": one.availability,
+                                "labels": dict(one.labels)}
+    return found
 
 
 def _managers(wanted: Wanted) -> list[str]:
@@ -527,6 +669,10 @@ class Outcome:
     """What does not work between containers on different nodes; None: it was not looked at yet."""
     failed: Sequence[str] = ()
     """What failed in the playbooks that this one imports, or after the swarm was up; a sentence each."""
+    services: Sequence[Service] = ()
+    """Of the swarm at the end."""
+    anew: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the old nodes were of hosts that came back as new ones (``notes``)."""
 
 
 def report(
@@ -553,6 +699,7 @@ def report(
         "phases": dict(outcome.phases), "seconds": round(sum(outcome.phases.values()), 1),
         "engine_phases": dict(outcome.recovered.get("phases") or {}), "backup": outcome.backup,
         "data_path": [asdict(item) for item in outcome.data_path] if outcome.data_path is not None else None,
+        "anew": {host: dict(was) for host, was in outcome.anew.items()},
         "to_do": [*outcome.failed, *_todo(wanted, outcome, hosts, facts)],
     }
     data["undone"] = [*outcome.failed, *_undone(outcome, hosts)]
@@ -579,6 +726,7 @@ def _todo(
     todo += [item.sentence() for item in outcome.data_path or ()]
     if outcome.nodes is None:
         return todo
+    todo += _bound(outcome.nodes, outcome.services, facts)
     reached = {node.host or node.hostname for node in outcome.nodes if node.reachable}
     missing = [name for name in _managers(wanted) if name not in reached]
     silent = [host for host in missing if host in facts and facts[host].is_silent]
@@ -591,6 +739,20 @@ def _todo(
                     "starting there. Then run this again, which moves the old state aside and joins it anew; or put "
                     "new hosts in the inventory: ansible-playbook quorum.swarm.provision")
     return todo
+
+
+def _bound(nodes: Sequence[Node], services: Sequence[Service], facts: Mapping[str, HostFacts]) -> list[str]:
+    """Services that are bound to a node of before whose host is another node now."""
+    listed = {node.id for node in nodes}
+    lines = []
+    for service in services:
+        for old in placement.pinned_to(service.constraints):
+            host = next((name for name, item in facts.items() if item.state.node_id == old), "")
+            new = next((node.id for node in nodes if host and node.host == host), "")
+            if old not in listed and new:
+                lines.append(f"{service.name} is bound to node {old}, which {host} was: docker service update "
+                             f"--constraint-rm 'node.id=={old}' --constraint-add 'node.id=={new}' {service.name}")
+    return lines
 
 
 def _strength(wanted: Wanted, reached: Sequence[str], missing: Sequence[str]) -> str:
@@ -625,7 +787,8 @@ def _lines(found: Loss, outcome: Outcome, data: Mapping[str, Any]) -> list[str]:
         words = {"tokens": "the join tokens are new",
                  "sure": "the join tokens are new; the root certificate stays",
                  "begun": "the join tokens are new; the root certificate is on its way",
-                 "ca": "the join tokens and the root certificate are new"}
+                 "ca": "the join tokens and the root certificate are new",
+                 "nobody": "none: nobody was given up"}
         lines.append(f"  fence    {words.get(data['fence'], data['fence'])}")
     if data["aside"]:
         lines.append(f"  aside    the state of before on {outcome.host}: {data['aside']}")

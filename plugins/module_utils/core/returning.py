@@ -13,19 +13,20 @@ whoever does not come back loses the entry, before anybody does.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import health
+from ansible_collections.quorum.swarm.plugins.module_utils.core import validity
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Removal
 from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import belongs
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node
 
-MEMBER, FOLLOW, CLEAN, JOIN, LOST, SILENT = "member", "follow", "clean", "join", "lost", "silent"
+MEMBER, FOLLOW, CLEAN, JOIN, LOST, SILENT, ANEW = "member", "follow", "clean", "join", "lost", "silent", "anew"
 """How a host comes back: it is there; as the node it was; cleaned, and anew; anew; not at all; by itself, as far as
-anybody knows: a worker that does not answer the controller may well reach the swarm."""
+anybody knows: a worker that does not answer the controller may well reach the swarm; as a new node that has the labels
+and the availability of the old one."""
 
 
 class Origin(Protocol):
@@ -84,6 +85,7 @@ def members(
     stop: Collection[str] = (),
     lost: Collection[str] | None = None,
     again: bool = False,
+    carry: bool = False,
 ) -> Members:
     """How each of the other hosts comes back, and the entries to be removed before any of them does.
 
@@ -95,6 +97,7 @@ def members(
     :param stop: hosts whose state was moved aside meanwhile.
     :param lost: hosts that are given up; None: whoever does not answer.
     :param again: whether the swarm was brought up in an earlier run, so that hosts may be back already.
+    :param carry: whether the caller carries over what a node was to the new node of its host.
     """
     own = told.node_id
     listed = {node.id: node for node in nodes}
@@ -102,7 +105,10 @@ def members(
     hosts += [name for name in facts if name not in hosts]
     returns = [_return(told, facts[name], listed, now, stop, lost, again) for name in hosts
                if name != host and name in facts]
-    kept = {own} | {item.node_id for item in returns if item.way in (MEMBER, FOLLOW)}
+    if carry:
+        returns = [_anew(told, item, facts[item.host], listed, now) if wanted.node(item.host) is not None else item
+                   for item in returns]
+    kept = {own} | {item.node_id for item in returns if item.way in (MEMBER, FOLLOW, ANEW)}
     gone: dict[str, str] = {}
     for node in nodes:
         if node.id in kept or node.voter:
@@ -117,6 +123,22 @@ def members(
     ghosts = tuple(Removal(f"{name}, entry {node_id}", node_id, live=False, entry=True)
                    for node_id, name in sorted(gone.items(), key=lambda pair: (pair[1], pair[0])))
     return Members(tuple(returns), ghosts)
+
+
+def _anew(
+    told: Origin, item: Return, host: HostFacts, listed: Mapping[str, Node], now: datetime | None
+) -> Return:
+    """The same host as one whose new node gets what its old one had: where the certificate of a listed node is not
+    valid, or where a run that had noted what the node was ended before the new one had it.
+    """
+    noted, own = host.state.rejoin, host.state.node_id or host.membership.node_id
+    if item.way in (LOST, SILENT) or (own and not is_of(host, told)):
+        return item
+    if noted.get("swarm_id") == told.swarm_id and (item.way in (CLEAN, JOIN) or own not in noted["node_ids"]):
+        return Return(item.host, ANEW, own if own in listed else "", "what its old node was is noted: that goes on")
+    if item.way == CLEAN and own in listed and validity.out(host, now):
+        return replace(item, way=ANEW)
+    return item
 
 
 def _is_entry_of(node: Node, item: HostFacts) -> bool:
@@ -155,10 +177,9 @@ def _return(
         return Return(host, CLEAN, why="it was given up: its state is moved aside, and it joins anew")
     if again and (node.voter or (node.state == "ready" and not node.is_manager)):
         return Return(host, MEMBER, node.id, "it is back already")
-    ends = health.parse_time(item.certificate_expires)
-    if ends is not None and now is not None and ends <= now:
-        return Return(host, CLEAN, why=f"its certificate ended {item.certificate_expires}: its state is moved aside, "
-                                       "and it joins anew")
+    if validity.out(item, now):
+        return Return(host, CLEAN, why=f"its certificate is valid {validity.words(item, now)}: its state is moved "
+                                       "aside, and it joins anew")
     log = ", its raft log is moved aside" if state.role == "manager" else ""
     return Return(host, FOLLOW, node.id, f"stays node {node.id}{log}")
 
@@ -187,7 +208,8 @@ def told_of(
 ) -> dict[str, dict[str, Any]]:
     """How each host came back, and how many of its task containers did not live through it; for a report.
 
-    :param followed: what ``swarm_follow`` returned, by host.
+    :param followed: what ``swarm_follow`` returned, by host; of a new node that gets what the old one had, how far it
+        came.
     :param stopped: hosts whose state was moved aside before the swarm was brought up.
     :param nodes: of the swarm at the end; None: it was not looked at again.
     """
@@ -199,6 +221,11 @@ def told_of(
             if came_back(result):
                 way = str(result.get("way") or "none")
                 identity = "kept" if item.way == FOLLOW and way != "cleaned" else "new"
+            else:
+                way, error = "failed", str(result.get("msg") or "it was not asked")
+        elif item.way == ANEW:
+            if came_back(result):
+                identity = "new"
             else:
                 way, error = "failed", str(result.get("msg") or "it was not asked")
         elif item.way in (MEMBER, SILENT):

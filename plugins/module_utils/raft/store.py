@@ -61,6 +61,13 @@ class StoredNode(StoredObject):
 
 
 @dataclass(frozen=True)
+class StoredService(StoredObject):
+    """A service, and where its tasks may run: constraints as they were written, such as `node.id==ID`."""
+
+    constraints: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class StoredCluster(StoredObject):
     """The swarm itself: what a restore must give back to it.
 
@@ -241,6 +248,10 @@ def _object(kind: str, view: memoryview, where: str) -> StoredObject:
             wants_manager=wire.as_number(parts.get(2, 0), where) == 1,
             availability=_AVAILABILITY.get(wire.as_number(parts.get(4, 0), where), ""),
         )
+    if kind == "service":
+        placement = _inside(_message(parts, 2, where), 5, where)  # ServiceSpec.task, TaskSpec.placement
+        return StoredService(kind, identifier, name, version, labels, constraints=tuple(
+            wire.as_text(value, where) for number, _type, value in wire.fields(placement, where) if number == 1))
     if kind == "cluster":
         return StoredCluster(
             kind, identifier, name, version, labels,

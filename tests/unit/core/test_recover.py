@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
     LocalState,
     Membership,
     Node,
+    Service,
     Swarm,
 )
 from hypothesis import given
@@ -69,6 +71,9 @@ def host(name: str, says: str = "") -> HostFacts:
         return replace(item, swarm=Swarm(SWARM), nodes=nodes())
     if says == "blind":
         return replace(item, problem="no_leader", membership=replace(item.membership, error="no leader"))
+    if says in ("ended", "early", "clock"):
+        dates = {"ended": (-91, -1), "early": (30, 120), "clock": (-1, 89, 400)}[says]
+        return with_certificate(replace(item, problem="error", membership=Membership("error")), *dates)
     if says == "locked":
         return replace(item, problem="locked", membership=Membership("locked"))
     if says == "stopped":
@@ -87,9 +92,19 @@ def host(name: str, says: str = "") -> HostFacts:
     return item
 
 
+NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
+
+
+def with_certificate(item: HostFacts, begins: int, ends: int, clock: int = 0) -> HostFacts:
+    """A certificate that is valid from the one day to the other, and the host's clock; in days from now."""
+    day = [(NOW + timedelta(days=number)).isoformat() for number in (begins, ends, clock)]
+    return replace(item, state=replace(item.state, not_before=day[0], not_after=day[1], clock=day[2]))
+
+
 def facts(says: str) -> dict[str, HostFacts]:
     """What every host says, in the order of the inventory: one word a manager, the workers run."""
-    return {name: host(name, word) for name, word in zip([*ADDRESS], [*says.split(), "", ""], strict=True)}
+    words = says.split()
+    return {name: host(name, word) for name, word in zip([*ADDRESS], [*words, *[""] * (7 - len(words))], strict=True)}
 
 
 def lost(says: str = "silent silent silent blind blind", **shared: Any) -> Loss:
@@ -103,6 +118,7 @@ def ids(found: Sequence[Finding]) -> list[str]:
 # -- is it lost? -----------------------------------------------------------------------------------------------------
 
 FINE, BLIND = Judgement("healthy", "", verdict.view_of(host("m1", "reads"))), Judgement("no_quorum", "")
+ENDED = Judgement("certificates_ended", "")
 LOCKED, UNKNOWN, ABSENT = Judgement("locked", ""), Judgement("unknown", ""), Judgement("absent", "")
 
 
@@ -123,6 +139,8 @@ LOCKED, UNKNOWN, ABSENT = Judgement("locked", ""), Judgement("unknown", ""), Jud
         (FINE, BLIND, 21, False, "unsure"),
         (BLIND, FINE, 21, False, "unsure"),
         (FINE, FINE, 21, False, "quorum"),
+        # No engine is on its way back, so that one reading is enough.
+        (None, ENDED, 0, False, "lost"),
         # No swarm, another swarm: nothing to recover.
         (None, ABSENT, 0, False, "other"),
         (BLIND, Judgement("foreign", ""), 30, False, "other"),
@@ -412,6 +430,148 @@ def test_what_forcing_discards_is_named() -> None:
     line = candidate("m4", 10, (2, 12), uncommitted=("create service web", "update node w1")).line()
     assert "2 entries above the commit would be lost: create service web, update node w1" in line
     assert "at least 10" in candidate("m4", lower_bound=True).line()
+
+
+# -- certificates that are not valid ---------------------------------------------------------------------------------
+
+ALL_ENDED = "ended ended ended ended ended ended ended"
+
+
+@pytest.mark.parametrize(
+    ("says", "gone", "able", "remade", "refused"),
+    [
+        (ALL_ENDED, [], [], ["m1", "m2", "m3", "m4", "m5", "w1", "w2"], []),
+        # A majority of the managers ended, the others are whole: they keep what they are, and are no majority.
+        ("ended ended ended blind blind", [], ["m4", "m5"], ["m1", "m2", "m3"], []),
+        # A majority is whole: it is not the certificates that keep it from finding a leader.
+        ("ended ended blind blind blind", [], ["m3", "m4", "m5"], ["m1", "m2"], ["recover_majority_answers"]),
+        ("silent silent ended ended ended", ["m1", "m2"], [], ["m3", "m4", "m5"], []),
+        ("early early early early early", [], [], ["m1", "m2", "m3", "m4", "m5"], ["recover_not_yet_valid"]),
+        ("early ended ended ended ended", [], [], ["m1", "m2", "m3", "m4", "m5"], []),
+        ("clock clock clock clock clock", [], [], ["m1", "m2", "m3", "m4", "m5"], ["recover_clock"]),
+        ("ended ended ended ended ended clock", [], [], ["m1", "m2", "m3", "m4", "m5", "w1"], ["recover_clock"]),
+    ],
+)
+def test_who_cannot_start(
+    says: str, gone: list[str], able: list[str], remade: list[str], refused: list[str]
+) -> None:
+    found = lost(says)
+    assert (found.lost_names, found.able, sorted(found.remade)) == (gone, able, remade)
+    assert ids([*recover.clocks(facts(says), NOW), *recover.not_yet(found), *recover.alive(found)]) == refused
+    assert not recover.bring_back(found, facts(says)), "no engine starts from them, however often it is tried"
+
+
+def test_with_nobody_given_up_the_word_names_the_swarm_alone() -> None:
+    found = lost(ALL_ENDED)
+    (item,) = recover.confirm(found, "", [])
+    assert item.remedy.endswith(f"-e swarm_recover_confirm={SWARM}")
+    assert "Nobody is given up" in item.fact
+    assert "m1, m2, m3, m4, m5, w1, w2: valid until 2026-11-28 12:00 UTC" in item.fact
+    assert recover.confirm(found, SWARM, []) == []
+    assert ids(recover.confirm(found, SWARM, ["m2"])) == ["recover_lost_differs"]
+
+
+def surveyed(**more: Any) -> dict[str, Any]:
+    return {"commit": 10, "last_term": 2, "last_index": 10, "damage": [], "error": "", "uncommitted": [],
+            "members": [[one, ""] for one in ALL], "unopened": "", "aside": "/aside", "lower_bound": False, **more}
+
+
+@pytest.mark.parametrize(
+    ("says", "worth", "asked", "expected"),
+    [
+        (ALL_ENDED, {}, "", "m1"),
+        (ALL_ENDED, {"m3": {"commit": 11, "last_index": 11}}, "", "m3"),
+        # Of equals one whose certificate has ended: a whole one stays the node that it is in any case.
+        ("blind blind ended ended ended", {}, "", "m3"),
+        ("ended ended ended blind blind", {"m5": {"commit": 11, "last_index": 11}}, "", "m5"),
+        # No engine starts from one that is not valid yet, and nobody gives it up for that: an operator has to say it.
+        ("early ended ended ended ended", {}, "", "recover_survivor_unusable"),
+        ("early ended ended ended ended", {}, "m2", "m2"),
+        (ALL_ENDED, {"m1": {"commit": 11, "last_index": 11, "damage": ["x"]}}, "", "recover_survivor_damaged"),
+    ],
+)
+def test_which_survivor_is_taken_of_those_that_ended(
+    says: str, worth: dict[str, dict[str, Any]], asked: str, expected: str
+) -> None:
+    found = lost(says)
+    results = {name: surveyed(**worth.get(name, {})) for name in found.survivors}
+    choice = recover.choose(found, recover.candidates(found, results), asked)
+    assert (ids(choice.refusals) or [choice.host]) == [expected]
+
+
+def test_of_one_damaged_manager_a_restore_is_named_first() -> None:
+    found = replace(lost("silent silent silent silent ended"))
+    (item,) = recover.choose(found, [candidate("m5", damage=("x",))]).refusals
+    assert item.id == "recover_survivor_damaged"
+    assert item.remedy.startswith("ansible-playbook quorum.swarm.restore")
+    assert item.remedy.endswith("swarm_recover_survivor=m5")
+
+
+def test_the_plan_names_who_becomes_a_new_node_and_what_is_bound_to_it() -> None:
+    found = lost("ended ended ended ended blind ended")
+    results = {name: surveyed(pinned=[["db", "node-w1"], ["web", "node-m1"]]) for name in found.survivors}
+    steps = recover.plan_of(found, recover.rank(recover.candidates(found, results)),
+                            facts("ended ended ended ended blind ended"), True, wanted())  # fmt: skip
+    assert [f"{one.kind} {one.host}" for one in steps if one.kind != "survey"] == [
+        "recover m1", "follow m5", "rejoin m2", "rejoin m3", "rejoin m4", "rejoin w1"]  # fmt: skip
+    bound = next(one.why for one in steps if one.host == "w1")
+    assert "db is bound to node node-w1" in bound
+    assert "its certificate is valid until 2026-11-28 12:00 UTC" in bound
+
+
+def test_new_nodes_get_what_the_old_ones_had() -> None:
+    seen = facts("ended ended ended ended blind ended")
+    listed = [replace(node, labels={**node.labels, "rack": "7"}, availability="pause") if node.hostname == "w1" else
+              replace(node, voter=node.hostname == "m1", state="unknown") for node in nodes()]  # fmt: skip
+    found = recover.members(lost("ended ended ended ended blind ended"), wanted(), "m1", seen, listed, NOW, False)
+    assert {item.host: item.way for item in found.returns} == {
+        "m2": "anew", "m3": "anew", "m4": "anew", "m5": "follow", "w1": "anew", "w2": "follow"}  # fmt: skip
+    # Entries of managers count as voters that never come. That of a worker goes when its host is empty.
+    assert {item.node_id for item in found.ghosts} == {"node-m2", "node-m3", "node-m4"}
+    noted = recover.notes(found, wanted(), seen, listed, SWARM)
+    assert sorted(noted) == ["m2", "m3", "m4", "w1"]
+    assert (noted["w1"]["role"], noted["w1"]["availability"], noted["w1"]["labels"]["rack"]) == ("worker", "pause", "7")
+    assert noted["m2"]["role"] == "manager"
+
+
+@pytest.mark.parametrize(
+    ("own", "on_disk", "listed", "expected"),
+    [
+        # Noted, and the entry is gone: the run ended before the host was emptied.
+        ("node-m2", True, False, "anew"),
+        # Emptied; joined, without its place.
+        ("", False, False, "anew"),
+        ("new-m2", True, True, "anew"),
+        # A rejoin that was broken off before the loss, of a node that is whole: it stays what it is.
+        ("node-m2", True, True, "follow"),
+    ],
+)
+def test_a_host_whose_note_was_made_goes_on(own: str, on_disk: bool, listed: bool, expected: str) -> None:
+    noted = {"swarm_id": SWARM, "node_ids": ["node-m2"], "role": "manager", "availability": "drain", "labels": {}}
+    item = host("m2", "blind" if on_disk else "wiped")
+    item = replace(item, state=replace(item.state, node_id=own, rejoin=noted),
+                   membership=replace(item.membership, node_id=own))  # fmt: skip
+    entries = [node for node in nodes() if node.hostname != "m2"]
+    entries += [replace(nodes()[1], id=own, voter=False, role="worker", reachability="", state="unknown")] * listed
+    found = recover.members(lost("blind blind silent silent silent"), wanted(), "m1",
+                            {**facts("blind blind silent silent silent"), "m2": item}, entries, NOW, True)  # fmt: skip
+    assert next(one.way for one in found.returns if one.host == "m2") == expected
+
+
+def test_what_is_bound_to_a_node_of_before_is_left_to_an_operator() -> None:
+    seen = facts(ALL_ENDED)
+    now = [replace(node, id=f"new-{node.hostname}") if node.hostname == "w1" else node for node in nodes()]
+    services = [Service("s1", "db", constraints=("node.id == node-w1",)), Service("s2", "web")]
+    members = recover.members(lost(ALL_ENDED), wanted(), "m1", seen, forced(), NOW, False)
+    outcome = recover.Outcome("recover", "m1", nodes=now, services=services, fenced={"fenced": "nobody"},
+                              followed={"w1": {"node_id": "new-w1"}})  # fmt: skip
+    lines, data = recover.report(lost(ALL_ENDED), wanted(), members, seen, outcome)
+    assert data["given_up"] == []
+    assert [line for line in data["to_do"] if line.startswith("db")] == [
+        "db is bound to node node-w1, which w1 was: docker service update --constraint-rm 'node.id==node-w1' "
+        "--constraint-add 'node.id==new-w1' db"]  # fmt: skip
+    assert "  fence    none: nobody was given up" in lines
+    assert data["hosts"]["w1"] == {"way": "anew", "identity": "new", "interrupted": 0, "error": ""}
 
 
 # -- how the others come back ----------------------------------------------------------------------------------------

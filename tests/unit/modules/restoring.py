@@ -269,6 +269,7 @@ def settle_in(patch: pytest.MonkeyPatch, folder: Path, machine: Machine) -> None
         patch.setattr(os, name, lambda *_args: None)
     patch.setattr(host, "engine_stopped", lambda: "" if machine.running else "docker.service is inactive (dead).")
     patch.setattr(reinit, "HostDaemon", lambda *_args: machine)
+    patch.setattr(reinit, "certificate_ended", lambda _root: False)  # the captured ones end some day
     assert following.reinit is reinit
 
 

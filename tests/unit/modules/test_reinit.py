@@ -127,6 +127,28 @@ def test_a_state_becomes_a_swarm_of_one(make: Make, monkeypatch: pytest.MonkeyPa
     assert lasting(tree(machine.swarm)) == lasting(machine.archived)
 
 
+def test_a_certificate_that_has_ended_is_renewed_before_docker_is_restarted(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine lets it through only while it forces: killed before the renewal, the next run forces anew."""
+    machine = make(PLAIN)
+    answers, calls = [True, True, True, False], []
+    monkeypatch.setattr(reinit, "certificate_ended", lambda _root: calls.append(len(machine.calls)) or answers.pop(0))
+    work = work_of(machine)
+    done = work.run(entry_of(machine))
+    assert (done.step, calls) == ("finished", [2, 2, 2, 2])  # each time after the first start, before the second stop
+    assert "renew" in work.phases
+
+
+def test_a_certificate_that_is_not_renewed_is_told_and_taken_back(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = make(PLAIN)
+    monkeypatch.setattr(reinit, "certificate_ended", lambda _root: True)
+    work = replace(work_of(machine), renewal=0.2)
+    with pytest.raises(Failed, match="has not renewed it"):
+        work.run(entry_of(machine))
+    assert not kept(machine).reached(journal.FORCED)
+
+
 def lasting(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """Without what the engine writes itself when it makes a swarm of a state."""
     return {path: content for path, content in files.items()
