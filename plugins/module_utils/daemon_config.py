@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils import engine as api
-from ansible_collections.quorum.swarm.plugins.module_utils import host, services, stopped
+from ansible_collections.quorum.swarm.plugins.module_utils import host, services, statedir, stopped
 from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon, restart
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Membership
 
@@ -50,8 +50,13 @@ class Request:
 def ensure(request: Request, check: bool) -> dict[str, Any]:
     """Bring this host to what is wanted, or say what it lacks. Returns the module's result.
 
+    Nothing here wakes an engine that stands still on purpose.
+
     :raises Refused: also ``daemon.BadConfig`` and ``engine.EngineError``, all with one sentence.
     """
+    if not host.is_root():
+        raise Refused("not_root: nothing was changed. This needs root: connect as root, or let the user become root "
+                      "(ansible_become, sudo).")
     lacks = lacking()
     if lacks and request.installed:
         raise Refused(f"{', '.join(lacks)} is still lacking after its packages were installed. Libraries are looked "
@@ -166,10 +171,41 @@ class _Host:
         if not refusal and any(flag in ("--live-restore", "--live-restore=true") for flag in self.command.flags):
             refusal = ("the engine is started with the flag --live-restore, and swarm mode does not work with it. Take "
                        "the flag out of docker.service.")
-        if not refusal and self.member:
-            refusal = daemon.moves_away(config, self.root)
         if refusal:
             raise Refused(refusal)
+        self._refuse_move(daemon.parse(self.text, self.file), config)
+
+    def _refuse_move(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """Refuse what would leave the state of a swarm behind, where there is one.
+
+        What an engine was called with that systemd does not run is not known: there only a change of these options
+        counts.
+        """
+        would = self._would_use(after)
+        if would == self.root or (self.process is None and would == self._would_use(before)):
+            return
+        if not would and all(before.get(key) == after.get(key) for key in daemon.PLACES):
+            return
+        holder = "a member" if self.member else self._holds()
+        refusal = holder and daemon.moves_away(after, self.root, would, holder)
+        if refusal:
+            raise Refused(refusal)
+
+    def _would_use(self, config: Mapping[str, Any]) -> str:
+        try:
+            return services.root_of(self.command, config)
+        except statedir.Unread:
+            return ""
+
+    def _holds(self) -> str:
+        """What of a swarm lies on the disk of a host that is a member of none; empty: nothing."""
+        try:
+            found = statedir.node_certificate(self.root)
+            if found is None and not statedir.holds_raft_log(self.root):
+                return ""
+        except statedir.Unread as error:
+            return f"a host whose state cannot be read ({error})"
+        return f"a host with the state of swarm {found.swarm}" if found else "a host with the log of a manager"
 
     def _waits(self) -> bool:
         """Whether the running engine has not read what is there: our own record, or a file that someone changed."""

@@ -16,7 +16,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 PENDING_RESTART = "/var/lib/quorum.swarm/pending-restart"
@@ -24,6 +24,8 @@ PENDING_RESTART = "/var/lib/quorum.swarm/pending-restart"
 FOREVER = 4294967295
 """``valid_life_time`` of an address that is not leased (``ip -j addr``)."""
 ENGINE_PACKAGES = ("docker.io", "docker-ce")
+PROGRAMS = ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where programs are, whatever PATH a connection has."""
 SECONDS = 5
 """How long one of the commands may take."""
 
@@ -32,7 +34,7 @@ _DOCKERS_OWN = re.compile(r"docker0|docker_gwbridge|br-[0-9a-f]{12}|veth.*")
 
 def run(command: Sequence[str], seconds: float = SECONDS) -> tuple[int, str]:
     """Exit status and standard output of a command; 127 where it is not there, 124 where it took too long."""
-    environment = dict(os.environ, LC_ALL="C", PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin")
+    environment = dict(os.environ, LC_ALL="C", PATH=os.environ.get("PATH", "") + PROGRAMS)
     try:
         done = subprocess.run(
             list(command),
@@ -47,6 +49,11 @@ def run(command: Sequence[str], seconds: float = SECONDS) -> tuple[int, str]:
     except subprocess.TimeoutExpired:
         return 124, ""
     return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def is_root() -> bool:
+    """Whether this process may read the engine's disk and see to its units."""
+    return os.geteuid() == 0
 
 
 def hostname() -> str:
@@ -93,8 +100,15 @@ def addresses() -> list[dict[str, Any]]:
 
 
 def engine_installed() -> bool:
-    """Whether an engine's program is on this host."""
-    return shutil.which("dockerd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin:/sbin:/bin") is not None
+    """Whether an engine is on this host: its program, or a unit that starts one from anywhere else."""
+    program = shutil.which("dockerd", path=os.environ.get("PATH", "") + PROGRAMS)
+    return program is not None or unit("docker.service", "LoadState").get("LoadState") == "loaded"
+
+
+def unit(name: str, *properties: str) -> dict[str, str]:
+    """Properties of a unit; empty where systemd does not run."""
+    status, text = run(["systemctl", "show", name, f"--property={','.join(properties)}"])
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line) if status == 0 else {}
 
 
 def engine_stopped() -> str:
@@ -103,13 +117,37 @@ def engine_stopped() -> str:
     ``docker.service`` is activated by its socket: to ask a stopped engine is to start it. Whoever only observes looks
     here first.
     """
-    status, text = run(["systemctl", "show", "docker.service", "--property=LoadState,ActiveState,SubState"])
-    if status != 0:
+    found = unit("docker.service", "LoadState", "ActiveState", "SubState")
+    if found.get("LoadState") not in ("loaded", "masked") or found.get("ActiveState") not in ("inactive", "failed"):
         return ""
-    unit = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    if unit.get("LoadState") != "loaded" or unit.get("ActiveState") not in ("inactive", "failed"):
+    masked = ", and masked" if found["LoadState"] == "masked" else ""
+    return f"docker.service is {found['ActiveState']} ({found.get('SubState', '')}){masked}."
+
+
+def parse_boot(service: Mapping[str, str], socket_state: str) -> str:
+    """Why the engine does not come back at boot, one clause; empty: it does, or nobody knows.
+
+    The socket alone starts it when somebody asks, and no other manager of a swarm asks there.
+
+    :param service: ``LoadState``, ``UnitFileState``, ``WantedBy`` and ``RequiredBy`` of ``docker.service``.
+    :param socket_state: ``UnitFileState`` of ``docker.socket``.
+    """
+    state = service.get("UnitFileState", "")
+    if service.get("LoadState") == "masked" or state.startswith("masked"):
+        return "docker.service is masked"
+    if service.get("LoadState") != "loaded" or state == "enabled":
         return ""
-    return f"docker.service is {unit['ActiveState']} ({unit.get('SubState', '')})."
+    wanted = f"{service.get('WantedBy', '')} {service.get('RequiredBy', '')}".split()
+    if state != "enabled-runtime" and any(one.endswith(".target") for one in wanted):
+        return ""
+    also = "; docker.socket is enabled, and starts it only when somebody asks" if socket_state == "enabled" else ""
+    return f"docker.service is {state or 'not enabled'}{also}"
+
+
+def boot_problem() -> str:
+    """The same, of this host."""
+    service = unit("docker.service", "LoadState", "UnitFileState", "WantedBy", "RequiredBy")
+    return parse_boot(service, unit("docker.socket", "UnitFileState").get("UnitFileState", "")) if service else ""
 
 
 def listens_on(port: int) -> bool:

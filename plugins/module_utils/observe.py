@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils import host, journal, rejoin_journal, services, statedir
-from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon, keyring, verdict, view
+from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon, keyring, unread, verdict, view
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     Engine,
     EngineError,
@@ -49,6 +49,8 @@ def observe(params: Mapping[str, Any]) -> dict[str, Any]:
     engine = Engine.of_params(params, budget=SECONDS)
     facts: dict[str, Any] = {
         "hostname": host.hostname(),
+        "root": host.is_root(),
+        "not_at_boot": host.boot_problem(),
         "engine": dict(asdict(view.Engine()), installed=host.engine_installed()),
         "membership": asdict(view.Membership()),
         "addresses": host.addresses(),
@@ -94,7 +96,7 @@ def _on_disk(answered: str, containers: list[str]) -> dict[str, Any]:
         known = replace(known, root_dir=root_dir, room=_room(root_dir))
         return asdict(_of_swarm(known))
     except statedir.Unread as error:
-        return asdict(replace(known, unread=str(error)))
+        return asdict(replace(known, unread=str(error) if host.is_root() else f"{unread.NOT_ROOT} ({error})"))
 
 
 def _of_swarm(known: view.LocalState) -> view.LocalState:

@@ -23,7 +23,6 @@ import time
 
 ORDER, ARMED, DONE, RESCUED = "order.json", "armed", "done", "rescued"
 """Files: what to watch and how to help; that it watches; that it is no longer needed; what it did."""
-UNITS = ("docker.socket", "docker.service")
 LOOK_EVERY = 0.1
 """Seconds between two looks at the module."""
 SETTLED = 5.0
@@ -89,23 +88,23 @@ def systemctl(*words):
         return 1
 
 
-def start():
+def start(units):
     """Start Docker. A unit that was started a few times in a minute is refused (StartLimitBurst) unless reset first."""
-    systemctl("reset-failed", *UNITS)
-    systemctl("start", *UNITS)
+    systemctl("reset-failed", *units)
+    systemctl("start", *units)
 
 
 def bring_back(order, patience=900):
     """Start Docker and unlock it, again and again until it is a member, or only waits for others. Returns its state."""
     end = time.monotonic() + patience
     state, since = "", None
-    start()
+    start(order["units"])
     while time.monotonic() < end:
         status, info = ask(order["socket"], "GET", "/info")
         state = ((info or {}).get("Swarm") or {}).get("LocalNodeState") or ""
         if status != 200:
             since = None
-            start()
+            start(order["units"])
         elif state == "locked" and order["unlock_key"]:
             since = None
             ask(order["socket"], "POST", "/swarm/unlock", {"UnlockKey": order["unlock_key"]}, 60)

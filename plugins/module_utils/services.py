@@ -24,6 +24,7 @@ import ssl
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon, p
 
 UNIT = "docker.service"
 UNITS = ("docker.socket", UNIT)
-"""The socket activates the service: while Docker is to stay stopped, both are."""
+"""Where there is a socket, it activates the service: while Docker is to stay stopped, both are."""
 OWN_DIRECTORY = os.path.dirname(host.PENDING_RESTART)
 """Where the collection keeps what it knows on a node."""
 PID_FILE = "/run/docker.pid"
@@ -162,10 +163,7 @@ def root_dir(answered: str = "") -> str:
     known = running is not None and os.path.basename(running.argv[0]) == place.ENGINE
     command = daemon.CommandLine.of(running.argv) if running is not None and known else unit_command()
     try:
-        config = daemon.parse(read(command.config_file).lstrip("\ufeff"), command.config_file)
-        root = place.data_root(command, config)
-        wanted = place.remap(command, config)
-        root = os.path.realpath(_remapped(root, wanted) if wanted else root)
+        root = root_of(command, daemon.parse(read(command.config_file).lstrip("\ufeff"), command.config_file))
         away = place.not_mounted(root, read("/etc/fstab"), read("/proc/self/mountinfo"))
     except OSError as error:
         raise place.Unresolved(f"{error.filename}: {error.strerror}") from None
@@ -176,6 +174,15 @@ def root_dir(answered: str = "") -> str:
     if root != place.DEFAULT_ROOT and host.engine_installed() and not os.path.lexists(root):
         raise place.Unresolved(f"{root}, where Docker is told to keep its state, is not there")
     return root
+
+
+def root_of(command: daemon.CommandLine, config: Mapping[str, Any]) -> str:
+    """The folder that an engine uses which is called so and has this configuration, whether it is there or not.
+
+    :raises place.Unresolved: there are no ranges for the user namespace that is wanted.
+    """
+    root, wanted = place.data_root(command, config), place.remap(command, config)
+    return os.path.realpath(_remapped(root, wanted) if wanted else root)
 
 
 def _remapped(root: str, wanted: str) -> str:
@@ -226,6 +233,30 @@ def try_config(command: daemon.CommandLine, text: str) -> str | None:
     return None
 
 
+def unusable() -> str:
+    """Why systemd does not start ``docker.service`` here, one clause with the remedy; empty: it does."""
+    state = host.unit(UNIT, "LoadState").get("LoadState", "")
+    if state == "masked":
+        return f"{UNIT} is masked (systemctl unmask {UNIT})"
+    return "" if state == "loaded" else f"systemd has no {UNIT} to start ({state or 'it does not answer'})"
+
+
+def to_stop() -> list[str]:
+    """The units that keep the engine running: what is loaded, and a masked socket that still listens."""
+    found = {name: host.unit(name, "LoadState", "ActiveState") for name in UNITS}
+    return [name for name, unit in found.items() if unit.get("LoadState") == "loaded"
+            or (unit.get("LoadState") == "masked" and unit.get("ActiveState") == "active")]
+
+
+def to_start() -> list[str]:
+    """The units that bring the engine back: the socket only where it is enabled; else its service starts it, or has one
+    of its own.
+    """
+    socket_unit = host.unit(UNITS[0], "LoadState", "UnitFileState")
+    enabled = socket_unit.get("LoadState") == "loaded" and socket_unit.get("UnitFileState", "").startswith("enabled")
+    return [*([UNITS[0]] if enabled else []), UNIT]
+
+
 def start_engine(seconds: float) -> bool:
     """Enable and start the unit. Returns whether systemd says that it started."""
     return host.run(["systemctl", "enable", "--now", UNIT], seconds)[0] == 0
@@ -237,14 +268,18 @@ def stop_engine(seconds: float, kill_after: float = 0.0) -> str:
     :param kill_after: seconds that the engine has to end by itself before it is killed, which systemd would do too, by
         default after 90 s; 0: that is left to systemd.
     """
-    status = host.run(["systemctl", "stop", *UNITS], kill_after or seconds)[0]
+    words = unusable()
+    if words:
+        return f"{words}, so that it would not be started again"
+    units = to_stop()
+    status = host.run(["systemctl", "stop", *units], kill_after or seconds)[0]
     if status == 124 and kill_after:
         host.run(["systemctl", "kill", "--kill-who=main", "--signal=SIGKILL", UNIT])
-        status = host.run(["systemctl", "stop", *UNITS], seconds)[0]
+        status = host.run(["systemctl", "stop", *units], seconds)[0]
     if status == 0:
         return "" if host.engine_stopped() else "it was stopped, and runs again"
     return (f"it did not stop within {seconds:.0f} s" if status == 124 else
-            f"systemctl stop ended with status {status}")
+            f"systemctl stop {' '.join(units)} ended with status {status}")
 
 
 def start_stopped_engine(seconds: float) -> str:
@@ -253,13 +288,15 @@ def start_stopped_engine(seconds: float) -> str:
     What was started three times in a minute is not started again (``StartLimitBurst``): that is forgotten first.
     """
     since = time.time()
-    host.run(["systemctl", "reset-failed", *UNITS])
-    status = host.run(["systemctl", "start", *UNITS], seconds)[0]
+    units = to_start()
+    host.run(["systemctl", "reset-failed", *units])
+    status = host.run(["systemctl", "start", *units], seconds)[0]
     if status == 0:
         return ""
     if status == 124:
         return f"it did not start within {seconds:.0f} s"
-    return daemon.engine_words(journal(since)) or f"systemctl start ended with status {status}"
+    return (unusable() or daemon.engine_words(journal(since))
+            or f"systemctl start {' '.join(units)} ended with status {status}")
 
 
 def restart_engine(seconds: float) -> int:
@@ -268,7 +305,7 @@ def restart_engine(seconds: float) -> int:
     A unit that failed a few times in a row is not started again for a while (``StartLimitBurst``): that is forgotten
     first, for the socket that activates it too.
     """
-    host.run(["systemctl", "reset-failed", *UNITS])
+    host.run(["systemctl", "reset-failed", *to_start()])
     return host.run(["systemctl", "restart", UNIT], seconds)[0]
 
 

@@ -115,8 +115,11 @@ def alone(patience: float = 0.0) -> Iterator[None]:
     """Nobody else stops Docker on this host meanwhile.
 
     :param patience: seconds to wait for somebody who does.
-    :raises Refused: somebody does.
+    :raises Refused: somebody does, or this is not root, who alone may.
     """
+    if not host.is_root():
+        raise Refused("not_root: nothing was changed. This needs root: connect as root, or let the user become root "
+                      "(ansible_become, sudo).")
     with _lock_file() as lock:
         if not wait_until(lambda: _locked(lock), bool, patience)[0]:
             raise Refused("Another run is stopping Docker on this host, or has not ended yet. Run again when it has.")
@@ -238,6 +241,7 @@ def arm(socket_path: str, unlock_key: str, seconds: float) -> None:
         "until": time.monotonic() + seconds,
         "seconds": seconds,
         "socket": socket_path,
+        "units": services.to_start(),
         "unlock_key": unlock_key,
     }
     services.write(os.path.join(GUARD, restart_guard.ORDER), json.dumps(order), 0o600)

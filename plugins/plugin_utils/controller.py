@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, deeds, inventory, variables
+from ansible_collections.quorum.swarm.plugins.module_utils.core import coerce, deeds, inventory, unread, variables
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding, by_weight
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, LocalState
@@ -153,10 +153,13 @@ def facts_of(task_vars: Mapping[str, Any], hosts: Iterable[str], name: str = "")
     """What was seen of each host: of the module where it ran, completed by the probe where that ran too.
 
     :param name: another variable than the usual in which the module was registered; the probe is not looked at then.
+    :raises AnsibleActionFail: a host was asked by somebody else than root. ``health`` has a door of its own.
     """
     hostvars = task_vars["hostvars"]
-    return {host: _with_disk(_facts(hostvars[host], host, name), None if name else hostvars[host].get(DISK))
-            for host in hosts}
+    facts = {host: _with_disk(_facts(hostvars[host], host, name), None if name else hostvars[host].get(DISK))
+             for host in hosts}
+    refuse(unread.not_root(facts.values()))
+    return facts
 
 
 def _with_disk(item: HostFacts, result: Mapping[str, Any] | None) -> HostFacts:

@@ -36,6 +36,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     restart,
     restore,
     schedule,
+    unread,
     variables,
     verdict,
 )
@@ -410,6 +411,7 @@ def test_every_allowance_stands_beside_a_refusal() -> None:
             "The hosts and the swarm, before anything is changed",
             "The schedule of backups, before it is written",
             "A restore, before anything is changed",
+            "A host whose disk was not read, before anything is changed",
             "A rejoin, before the host is touched",
             "An expulsion, before anything is changed",
         )
@@ -420,7 +422,7 @@ def test_every_allowance_stands_beside_a_refusal() -> None:
     assert named <= set(inventory.ALLOWANCES) | {"swarm_force", "none"}
 
 
-RESTORE_ALLOWANCES = {restore.RUNNING, restore.FOREIGN, restore.OLDER, restore.UNFINISHED}
+RESTORE_ALLOWANCES = {restore.RUNNING, restore.FOREIGN, restore.OLDER, restore.UNFINISHED, unread.ALLOW}
 
 
 def test_what_is_allowed_passes() -> None:
@@ -526,6 +528,26 @@ def restore_findings(world: World, asked: Mapping[str, Any]) -> list[Finding]:
     if start.refusals:
         return list(start.refusals)
     return list(restore.decide(source, wanted, start.host, world.facts(), asked.get("lost", ())).refusals)
+
+
+UNREAD = LocalState("/srv/docker", unread="/srv/docker/swarm: Permission denied")
+
+
+def unread_findings() -> list[Finding]:
+    """What a host is refused for whose disk was not read: by any playbook, and by a restore on it."""
+    world = World(seen={"m2": {"state": UNREAD}})
+    found = [item for item in restore_findings(world, {}) if item.id == "state_unread"]
+    allowed = replace(world, shared={unread.ALLOW: "true"})
+    assert found
+    assert "state_unread" not in [item.id for item in restore_findings(allowed, {})]
+    stopped = HostFacts("m2", "m2", engine=Engine(True), state=UNREAD)
+    return [*unread.not_root([replace(stopped, root=False)]), unread.finding(stopped), *found]
+
+
+def test_what_a_host_is_refused_for_whose_disk_was_not_read() -> None:
+    rows = sorted(row(finding) for finding in unread_findings())
+    heading = "A host whose disk was not read, before anything is changed"
+    assert sorted(tables(heading)) == rows, markdown(rows)
 
 
 def test_what_a_restore_is_refused_for() -> None:

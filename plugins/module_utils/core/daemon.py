@@ -91,19 +91,26 @@ def refusal(config: Mapping[str, Any], where: str = DEFAULT_FILE) -> str:
             f"to join a swarm, and a member does not start. Set engine_daemon_config to {{'live-restore': false}}.")
 
 
-def moves_away(config: Mapping[str, Any], root: str) -> str:
-    """Why a member may not get this configuration, or empty.
+PLACES = ("data-root", "graph", "userns-remap")
+"""Options that decide in which folder the engine keeps its state."""
 
-    A swarm's state lies below ``data-root``: an engine that starts with another one is in no swarm, and has no
-    containers either.
 
-    :param root: the engine's ``DockerRootDir``.
+def moves_away(config: Mapping[str, Any], root: str, would: str, holder: str = "a member") -> str:
+    """Why a host with the state of a swarm may not get this configuration, or empty.
+
+    A swarm's state lies below the engine's folder: an engine that starts with another one is in no swarm, and has no
+    containers either. ``userns-remap`` is such an option too: the folder is ``ROOT/UID.GID`` then.
+
+    :param root: the engine's ``DockerRootDir`` now.
+    :param would: what it would be; empty: that is not known.
+    :param holder: what the host is.
     """
-    wanted = config.get("data-root")
-    if wanted is None or str(wanted).rstrip("/") == root.rstrip("/"):
+    if would == root:
         return ""
-    return (f"data-root would be {wanted}, and it is {root}: on a member that leaves the swarm's state behind. "
-            f"Take the node out of the swarm first, or move the directory by hand while Docker is stopped.")
+    by = ", ".join(f"{key} {json.dumps(config[key])}" for key in PLACES if key in config) or "without data-root"
+    return (f"Docker would keep its state in {would or 'another folder'} ({by}), and keeps it in {root}: on {holder} "
+            f"that leaves the swarm's state behind. Take the node out of the swarm first, or move the directory by "
+            f"hand while Docker is stopped.")
 
 
 def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -163,21 +170,28 @@ def trial_verdict(code: int, output: str) -> str | None:
     return engine_words(output.splitlines()) or f"dockerd ended with status {code} and said nothing."
 
 
+_OF_UNIT = re.compile(r"[\w.@-]+\.service: ")
+"""How systemd begins what it says of a unit, in the journal of that unit."""
+
+
 def engine_words(lines: Iterable[str]) -> str:
     """The sentence in which the engine says why it does not start, from its output or its journal; else its last line.
 
     The gravest line counts: a line that is no log message (``dockerd`` writes its last words so), or a fatal one; then
-    an error. Of equals the last, since a unit that restarts repeats itself.
+    an error. Of equals the last, since a unit that restarts repeats itself. What systemd says of the unit counts where
+    the engine says nothing; that a variable is not set is no reason at all.
     """
-    best, rank = "", -1
+    best, rank = "", -2
     for line in lines:
+        if "Referenced but unset environment variable" in line:
+            continue
         # An unknown flag: "Status: unknown flag: --x", and then where flags are explained.
         text = line.strip().removeprefix("Status: ")
         if not text or text.startswith("See 'dockerd --help'"):
             continue
         logged = re.search(r'\blevel=(\w+) msg=(?:"((?:[^"\\]|\\.)*)"|(\S+))', text)
         words = (logged.group(2) or logged.group(3) or "").replace('\\"', '"') if logged else text
-        weight = {"fatal": 2, "error": 1}.get(logged.group(1), 0) if logged else 2
+        weight = {"fatal": 2, "error": 1}.get(logged.group(1), 0) if logged else -1 if _OF_UNIT.match(text) else 2
         if weight >= rank:
             best, rank = words, weight
     return best if best.endswith((".", "!", "?")) or not best else best + "."

@@ -25,6 +25,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     reach,
     restart,
     spares,
+    unread,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted, WantedNode
@@ -234,6 +235,12 @@ def _look_at(want: WantedNode, item: HostFacts, entry: Node | None, view: View, 
         if manager:
             return sick(what, REPLACE, remedy=f"{remedy} A worker with swarm_spare_manager: true would take its place.")
         return sick(what, remedy=remedy) if entry is not None else None
+    if item.state.unread and not item.membership.node_id:
+        if entry is not None and _works(entry):
+            return None
+        rungs = (DAEMON, REBOOT) if entry is not None and item.engine.installed else ()
+        return sick(f"{host} is {listed}, and what it holds on its disk is not known: {item.state.unread}", *rungs,
+                    remedy=f"Nothing of it is moved. {unread.remedy(item)}", may_restart=_may_restart(entry, view))
     if item.state.swarm_id and item.state.swarm_id != view.swarm.id:
         return sick(f"{host} has the state of another swarm ({item.state.swarm_id})",
                     remedy="Let it leave that swarm first: docker swarm leave on the host, after a look at what runs "
@@ -251,8 +258,10 @@ def _look_at(want: WantedNode, item: HostFacts, entry: Node | None, view: View, 
         return None
     room, needed = item.state.room, NEW_MANAGER if manager else NEW_NODE
     short = "" if room is None or room >= needed else f"{room >> 20} MiB are free in {item.state.root_dir}"
-    fits = (REJOIN,) if not short else ()
+    fits = (REJOIN,) if not short and not item.state.unread else ()
     remedy = f"Make room on its disk, and run again: {short}, and a new node needs {needed >> 20}." if short else ""
+    if item.state.unread:
+        remedy = f"Its state is not known ({item.state.unread}), and not moved. {unread.remedy(item)}"
     if not own:
         return sick(f"{host} is {listed}, and has nothing of the swarm on its disk that can be read", *fits,
                     remedy=remedy)
@@ -272,7 +281,12 @@ def _look_at(want: WantedNode, item: HostFacts, entry: Node | None, view: View, 
     full = f"; its disk is full ({short})" if room is not None and room < FULL else ""
     # Started it may be all the same: as long as its log needs no new segment, a manager works without any room.
     return sick(f"{host} is {listed}: {told}{full}", DAEMON, REBOOT, *fits, remedy=remedy,
-                may_restart=not entry.reachable or _spares_one(view))
+                may_restart=_may_restart(entry, view))
+
+
+def _may_restart(entry: Node | None, view: View) -> bool:
+    """Whether a Docker that runs there may be restarted: the quorum does not rest on it."""
+    return entry is not None and (not entry.reachable or _spares_one(view))
 
 
 def _unable(

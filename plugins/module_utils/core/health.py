@@ -29,6 +29,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     reach,
     remains,
     twins,
+    unread,
     validity,
     zones,
 )
@@ -448,6 +449,12 @@ def _hosts(wanted: Wanted, facts: Mapping[str, HostFacts], nodes: Sequence[Node]
                 host,
             )
     told = [item for item in known.values() if item.answered]
+    yield from unread.not_root(told)
+    yield from unread.not_at_boot(told)
+    managers = {node.host for node in wanted.managers}
+    for item in told:
+        if item.state.unread and item.root:
+            yield unread.finding(item, "critical" if item.host in managers else "warning")
     without = [item.host for item in told if not item.engine.installed]
     if without:
         yield Finding(

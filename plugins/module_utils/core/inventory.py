@@ -76,6 +76,7 @@ ALLOWANCES = (
     "swarm_allow_two_managers",
     "swarm_allow_unfinished_restore",
     "swarm_allow_unlisted_managers",
+    "swarm_allow_unread_state",
 )
 """One variable for each refusal, all false by default."""
 COUNTING = frozenset(("swarm_allow_deadly_zone", "swarm_allow_even_managers", "swarm_allow_single_manager",

@@ -28,6 +28,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     settings,
     spares,
     twins,
+    unread,
     ways,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
@@ -419,6 +420,7 @@ def _decide(
         refusals.append(lifetime.refusal("swarm_controller_dir", wanted.controller_dir, short_life,
                                          "the unlock key that is about to be made would be lost with it"))
 
+    notes.extend(unread.not_at_boot(facts.values()))
     unsettled.extend(_not_ready(wanted, matched, facts))
     if view is not None:
         unsettled.extend(_compromised(wanted, view))
@@ -872,6 +874,9 @@ def _joins(
             why = item.why_not if item is not None else "it was not asked"
             unsettled.append(Finding("host_silent", "warning", f"{want.host} does not answer ({why}): it cannot join.",
                                      "Bring the host back, or take it out of the inventory.", want.host))
+            continue
+        if unread.is_unread(item):
+            unsettled.append(unread.finding(item, "warning"))
             continue
         joins.append(_join(want, addr_of.get(want.host, "")))
     return joins

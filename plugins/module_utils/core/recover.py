@@ -23,6 +23,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     quorum,
     reach,
     returning,
+    unread,
     validity,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
@@ -192,6 +193,9 @@ def loss(
     ids = sorted({item.state.swarm_id for item in holders.values()})
     if wanted.swarm_id in ids:
         ids = [wanted.swarm_id]
+    hidden = [item for name, item in facts.items() if unread.is_unread(item)]
+    if not ids and hidden:
+        return Loss(refusals=tuple(unread.finding(item) for item in hidden))
     if not ids:
         return Loss(refusals=(Finding(
             "recover_no_state", "critical", "No host that answers has a manager's state: there is nothing to recover "
@@ -211,10 +215,22 @@ def loss(
                    for node_id, address in sorted(known.items()))
     invalid = {name: validity.out(item, now) for name, item in facts.items() if item.answered}
     words = {name: validity.words(facts[name], now) for name, out in invalid.items() if out}
-    return Loss(ids[0], voters, tuple(sorted(own)), (), _unable(voters, facts),
-                {name: words[name] for name in sorted(own) if invalid[name] == validity.ENDED},
-                {name: words[name] for name in sorted(own) if invalid[name] == validity.EARLY},
-                {name: text for name, text in words.items() if facts[name].state.swarm_id == ids[0]})
+    found = Loss(ids[0], voters, tuple(sorted(own)), (), _unable(voters, facts),
+                 {name: words[name] for name in sorted(own) if invalid[name] == validity.ENDED},
+                 {name: words[name] for name in sorted(own) if invalid[name] == validity.EARLY},
+                 {name: text for name, text in words.items() if facts[name].state.swarm_id == ids[0]})
+    refusals = [unread.finding(item, remedies=_OFF) for item in _unread(wanted, found, hidden)]
+    return replace(found, refusals=tuple(refusals))
+
+
+_OFF = "Where it is gone for good: power the host off, so that it is silent, and may be named as lost."
+
+
+def _unread(wanted: Wanted, found: Loss, hidden: Sequence[HostFacts]) -> list[HostFacts]:
+    """Hosts that answer, and may be managers which would be given up because their state could not be read."""
+    lost = {voter.host for voter in found.lost}
+    managers = {want.host for want in wanted.managers} if "" in lost else set()
+    return [item for item in hidden if item.host in lost | managers and item.host not in found.survivors]
 
 
 def _unable(voters: Sequence[Voter], facts: Mapping[str, HostFacts]) -> tuple[HostFacts, ...]:

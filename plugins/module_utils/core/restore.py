@@ -24,6 +24,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     inventory,
     reach,
     returning,
+    unread,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
@@ -228,6 +229,9 @@ def decide(
         found += _address(source, wanted, host, facts)
         found += _engine(host, here, told)
         found += _room(source, host, here, what)
+        if unread.is_unread(here):
+            found.append(unread.finding(here, relaxed_by=unread.ALLOW, remedies="It may be newer than the archive. It "
+                                        "would be moved aside whole, where its place is known."))
     found += _addresses(wanted, facts, host) if what != NOTHING else []
     engine = what != NOTHING and _lacks_engine(here, told, libraries)
 
@@ -254,9 +258,11 @@ def _silent(
     mute = [name for name, item in facts.items() if name not in lost and name != host and item.is_silent]
     stopped = [name for name, item in facts.items() if what != NOTHING and name not in lost and name != host
                and holds_log(item, told)]
+    hidden = [name for name, item in facts.items() if what != NOTHING and name not in lost and name != host
+              and unread.is_unread(item) and not belongs(item)]
     found = [Finding("restore_reached", "critical", *reach.not_lost(item, "swarm_restore_lost"), name)
              for name, item in reach.unable(facts).items() if name != host]
-    if not mute and not stopped:
+    if not mute and not stopped and not hidden:
         return found
     parts = []
     if mute:
@@ -264,11 +270,12 @@ def _silent(
     if stopped:
         parts.append(f"{', '.join(stopped)} ha{'s' if len(stopped) == 1 else 've'} a manager's raft log of this swarm, "
                      "and Docker does not run as a member there")
+    parts += [f"what {name} holds on its disk is not known ({facts[name].state.unread})" for name in hidden]
     return [*found, Finding(
         "restore_silent", "critical",
         f"{'; '.join(parts)}: if the old managers are alive, or come back, they are a second swarm of the same ID.",
         "Make sure that they are down, or bring them back: with a majority of them, or one of their logs, nothing "
-        f"since the archive need be given up. Where they are: {_naming([*lost, *mute, *stopped])}")]
+        f"since the archive need be given up. Where they are: {_naming([*lost, *mute, *stopped, *hidden])}")]
 
 
 def _running(

@@ -163,6 +163,8 @@ def _return(
         return Return(host, SILENT, why="it does not answer; where it runs, it comes back by itself")
     if host in stop:
         return Return(host, JOIN, why="its state was moved aside: it joins anew")
+    if state.unread and not item.membership.node_id:
+        return Return(host, SILENT, why=f"what it holds on its disk is not known ({state.unread}): it is left alone")
     if not (state.swarm_id or state.raft_log or belongs(item)):
         if item.engine.installed and not item.engine.answers and item.problem != "no_sdk":
             return Return(host, CLEAN, why="Docker does not run: it is started, and the host joins anew")

@@ -375,6 +375,10 @@ class HostFacts:
     startable: bool = False
     """Where it was reached only: whether a shell may start its Docker. Its unit is loaded, not masked, and stopped; a
     node's state lies there; and no restore, recovery or rejoin was broken off."""
+    root: bool = True
+    """Whether it was asked as root: nobody else reads the disk, and sees to units."""
+    not_at_boot: str = ""
+    """Why its engine does not come back at boot, one clause; empty: it does, or nobody knows."""
     engine: Engine = field(default_factory=Engine)
     membership: Membership = field(default_factory=Membership)
     addresses: tuple[Address, ...] = ()

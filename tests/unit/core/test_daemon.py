@@ -76,11 +76,19 @@ def test_without_live_restore_nothing_is_refused(config: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize(
-    ("config", "moves"),
-    [({}, False), ({"data-root": "/var/lib/docker/"}, False), ({"data-root": "/srv"}, True), ({"data-root": ""}, True)],
+    ("config", "would", "said"),
+    [
+        ({}, "/var/lib/docker", ""),
+        ({"data-root": "/srv"}, "/srv", 'data-root "/srv"'),
+        ({"graph": "/srv"}, "/srv", 'graph "/srv"'),
+        ({"userns-remap": "default"}, "/var/lib/docker/1.1", 'userns-remap "default"'),
+        ({"userns-remap": "nobody"}, "", "another folder"),
+    ],
 )
-def test_moves_away(config: dict[str, Any], moves: bool) -> None:
-    assert bool(daemon.moves_away(config, "/var/lib/docker")) is moves
+def test_what_moves_the_folder_of_a_member_is_refused(config: dict[str, Any], would: str, said: str) -> None:
+    refusal = daemon.moves_away(config, "/var/lib/docker", would)
+    assert bool(refusal) is bool(said)
+    assert said in refusal
 
 
 @pytest.mark.parametrize(
@@ -164,6 +172,17 @@ def test_what_a_trial_says(code: int, output: str, verdict: str | None) -> None:
         ),
         (['time="x" level=info msg="one"', 'time="x" level=info msg="two"'], "two."),
         (["It is wrong."], "It is wrong."),
+        (
+            ['time="x" level=info msg="Starting up"',
+             "docker.service: Referenced but unset environment variable evaluates to an empty string: DOCKER_OPTS"],
+            "Starting up.",
+        ),
+        (["docker.service: Referenced but unset environment variable evaluates to an empty string: X"], ""),
+        (
+            ["docker.service: Unable to locate executable '/usr/sbin/dockerd': No such file or directory"],
+            "docker.service: Unable to locate executable '/usr/sbin/dockerd': No such file or directory.",
+        ),
+        (["It is wrong", "docker.service: Failed with result 'exit-code'."], "It is wrong."),
         (["Status: unknown flag: --no-such", "See 'dockerd --help'., Code: 125"], "unknown flag: --no-such."),
     ],
 )

@@ -186,3 +186,24 @@ def test_whether_somebody_listens() -> None:
         port = server.getsockname()[1]
         assert host.listens("127.0.0.1", port)
     assert not host.listens("127.0.0.1", port, seconds=0.5)
+
+
+@pytest.mark.parametrize(
+    ("service", "socket_state", "said"),
+    [
+        ({"LoadState": "loaded", "UnitFileState": "enabled"}, "enabled", ""),
+        ({"LoadState": "loaded", "UnitFileState": "static", "WantedBy": "multi-user.target"}, "", ""),
+        ({"LoadState": "loaded", "UnitFileState": "disabled", "WantedBy": "site.target"}, "", ""),
+        ({"LoadState": "not-found"}, "", ""),
+        ({}, "", ""),
+        ({"LoadState": "loaded", "UnitFileState": "disabled"}, "disabled", "docker.service is disabled"),
+        ({"LoadState": "loaded", "UnitFileState": "static"}, "", "docker.service is static"),
+        ({"LoadState": "loaded", "UnitFileState": "disabled"}, "enabled",
+         "docker.service is disabled; docker.socket is enabled, and starts it only when somebody asks"),
+        ({"LoadState": "loaded", "UnitFileState": "enabled-runtime", "WantedBy": "multi-user.target"}, "",
+         "docker.service is enabled-runtime"),
+        ({"LoadState": "masked", "UnitFileState": "masked"}, "enabled", "docker.service is masked"),
+    ],
+)
+def test_whether_an_engine_comes_back_at_boot(service: dict[str, str], socket_state: str, said: str) -> None:
+    assert host.parse_boot(service, socket_state) == said
