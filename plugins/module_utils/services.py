@@ -279,7 +279,7 @@ def stop_engine(seconds: float, kill_after: float = 0.0) -> str:
     if status == 0:
         return "" if host.engine_stopped() else "it was stopped, and runs again"
     return (f"it did not stop within {seconds:.0f} s" if status == 124 else
-            f"systemctl stop {' '.join(units)} ended with status {status}")
+            f"systemctl stop ended with status {status}")
 
 
 def start_stopped_engine(seconds: float) -> str:
@@ -296,7 +296,7 @@ def start_stopped_engine(seconds: float) -> str:
     if status == 124:
         return f"it did not start within {seconds:.0f} s"
     return (unusable() or daemon.engine_words(journal(since))
-            or f"systemctl start {' '.join(units)} ended with status {status}")
+            or f"systemctl start ended with status {status}")
 
 
 def restart_engine(seconds: float) -> int:

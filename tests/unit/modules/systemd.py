@@ -22,7 +22,9 @@ echo "$*" >> calls
 case "$*" in
     *quorum-swarm-restart-guard*)
         case "$1" in is-active) kill -0 "$(cat guard.pid)" 2>/dev/null ;; esac ;;
-    show*) echo LoadState=loaded; echo "ActiveState=$(cat docker)"; echo SubState=dead ;;
+    show*docker.socket*) cat socket ;;
+    show*) test -e service && exec cat service
+        echo LoadState=loaded; echo "ActiveState=$(cat docker)"; echo SubState=dead ;;
     stop*) test -e stop.slow && exec sleep 30; test -e stop.fails && exit 5
         test -e stop.ignored || echo inactive > docker ;;
     kill*) rm -f stop.slow ;;
@@ -54,6 +56,7 @@ class Systemd:
             (self.bin / name).write_text(text.format(folder=folder))
             (self.bin / name).chmod(0o755)
         self.docker = "active"
+        self.let("socket", "LoadState=loaded\nUnitFileState=enabled\nActiveState=active\n")
 
     @property
     def docker(self) -> str:

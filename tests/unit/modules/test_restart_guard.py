@@ -69,6 +69,7 @@ class Guard:
             "until": time.monotonic() + 600,
             "seconds": 600,
             "socket": self.script.host.removeprefix("unix://"),
+            "units": ["docker.socket", "docker.service"],
             "unlock_key": KEY,
             **other,
         }

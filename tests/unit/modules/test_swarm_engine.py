@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.quorum.swarm.plugins.module_utils import daemon_config, engine, host, services
+from ansible_collections.quorum.swarm.plugins.module_utils import daemon_config, engine, host, services, statedir
 from ansible_collections.quorum.swarm.plugins.module_utils.daemon_config import Refused, Request, ensure
 
 LOCAL = {"log-driver": "local"}
@@ -164,10 +164,48 @@ def test_live_restore_that_is_there_already_is_refused(scripted: Scripted) -> No
     assert ensure(Request({"live-restore": False}), check=False)["restarted"]
 
 
-def test_a_member_keeps_its_data_root(scripted: Scripted) -> None:
-    assert ensure(Request({"data-root": "/srv"}), check=True)["restarted"]
+@pytest.mark.parametrize("option", ["data-root", "graph", "userns-remap"])
+def test_a_member_keeps_its_folder(scripted: Scripted, option: str) -> None:
+    wanted = {option: "nobody" if option == "userns-remap" else "/srv"}
+    assert ensure(Request(wanted), check=True)["restarted"]
     scripted.engine.local = {"LocalNodeState": "active", "NodeID": "w1"}
+    with pytest.raises(Refused, match=f"{option}.*on a member that leaves the swarm's state behind"):
+        ensure(Request(wanted), check=False)
+    assert scripted.everything() == {}
+
+
+def test_a_folder_that_is_named_otherwise_is_not_moved(scripted: Scripted, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/var/lib/docker")
+    scripted.engine.local = {"LocalNodeState": "active", "NodeID": "w1"}
+    ensure(Request({"data-root": str(tmp_path / "link")}), check=False)
+    assert scripted.config() == {"data-root": str(tmp_path / "link")}
+
+
+def test_a_folder_that_somebody_has_moved_in_the_file_is_not_restarted_into(scripted: Scripted) -> None:
+    scripted.engine.local = {"LocalNodeState": "active", "NodeID": "w1"}
+    scripted.put({"data-root": "/srv"}, age=-5)
     with pytest.raises(Refused, match="leaves the swarm's state behind"):
+        ensure(Request(restart_members=True), check=False)
+    assert scripted.asked == []
+
+
+@pytest.mark.parametrize(
+    ("holds", "said"),
+    [("log", "a host with the log of a manager"), ("nothing", ""), ("unread", "a host whose state cannot be read")],
+)
+def test_a_host_with_the_state_of_a_swarm_keeps_its_folder(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch, holds: str, said: str
+) -> None:
+    def certificate(_root: str) -> None:
+        if holds == "unread":
+            raise statedir.Unread("x: y")
+
+    monkeypatch.setattr(statedir, "node_certificate", certificate)
+    monkeypatch.setattr(statedir, "holds_raft_log", lambda _root: holds == "log")
+    if not said:
+        assert ensure(Request({"data-root": "/srv"}), check=False)["restarted"]
+        return
+    with pytest.raises(Refused, match=said):
         ensure(Request({"data-root": "/srv"}), check=False)
     assert scripted.everything() == {}
 
