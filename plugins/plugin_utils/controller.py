@@ -158,7 +158,7 @@ def facts_of(task_vars: Mapping[str, Any], hosts: Iterable[str], name: str = "")
     hostvars = task_vars["hostvars"]
     facts = {host: _with_disk(_facts(hostvars[host], host, name), None if name else hostvars[host].get(DISK))
              for host in hosts}
-    refuse(unread.not_root(facts.values()))
+    refuse(unread.not_root(facts.values()), task_vars)
     return facts
 
 

@@ -875,9 +875,6 @@ def _joins(
             unsettled.append(Finding("host_silent", "warning", f"{want.host} does not answer ({why}): it cannot join.",
                                      "Bring the host back, or take it out of the inventory.", want.host))
             continue
-        if unread.is_unread(item):
-            unsettled.append(unread.finding(item, "warning"))
-            continue
         joins.append(_join(want, addr_of.get(want.host, "")))
     return joins
 

@@ -21,6 +21,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     reach,
     remains,
     split,
+    unread,
     verdict,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import SEVERITIES, Finding
@@ -979,7 +980,8 @@ def test_the_backup_in_the_document() -> None:
 
 def test_the_readme_lists_exactly_the_findings_that_exist() -> None:
     source = (
-        "".join(Path(module.__file__ or "").read_text() for module in (engines, health, reach, remains, split, verdict))
+        "".join(Path(module.__file__ or "").read_text()
+                for module in (engines, health, reach, remains, split, unread, verdict))
         + Path(health.inventory.__file__ or "").read_text().split("def count_voters")[1].split("def advertise")[0]
     )
     known = set(re.findall(r'Finding\(\s*"([a-z_]+)"', source)) | {"unlisted_managers", "unlisted_workers"}

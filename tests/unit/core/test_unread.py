@@ -9,6 +9,7 @@ The scenes are those of the other tests of the core.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
@@ -37,14 +38,15 @@ def hide(item: HostFacts, stopped: bool = True) -> HostFacts:
     """The same host, whose disk does not say what it holds."""
     if not item.answered:
         return item
-    dead = {"engine": Engine(True), "membership": Membership(), "problem": "no_engine", "nodes": (), "swarm": None}
+    dead: dict[str, Any] = {"engine": Engine(True), "membership": Membership(), "problem": "no_engine", "nodes": (),
+                            "swarm": None}
     return replace(item, state=PLACELESS, certificate_expires="", **(dead if stopped else {}))
 
 
 # --- heal -------------------------------------------------------------------------------------------------------------
 
 
-def healed(hosts: dict[str, HostFacts], **entries: str) -> heal.Found:
+def healed(hosts: dict[str, HostFacts], **entries: Any) -> heal.Found:
     facts = {name: hosts.get(name) or test_heal.host(name) for name in ("m1", "m2", "m3", "w1", "w2")}
     return heal.find(test_heal.wanted(), test_heal.view(**entries), facts, test_heal.NOW, reboot=True)
 
