@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Three of five managers of an autolocked swarm are lost, the leader too: refused, planned, recovered, done again. A
-spare stands in for them. Then they are back, with a majority and a leader of their own, and are taken in.
+spare stands in for them. Then they are back, with a majority and a leader of their own, and are taken in. At last three
+are lost for good, by an operator's word that they are powered off. After each recovery both join tokens are new.
 
 Their hosts are off until then, so that ssh does not reach them. The tests share one swarm, and run in their order.
 """
@@ -47,6 +48,7 @@ class Scene:
     swarm: dict[str, Any]
     objects: dict[str, set[tuple[str, str]]]
     nodes: dict[str, str]
+    tokens: list[str]
     lost: list[str]
     left: list[str]
 
@@ -54,6 +56,14 @@ class Scene:
     def given_up(self) -> dict[str, object]:
         """What the operator has to say."""
         return {"swarm_recover_confirm": self.swarm["ID"], "swarm_recover_lost": self.lost}
+
+
+def tokens(lab: Lab, name: str) -> list[str]:
+    """The join tokens of workers and of managers, as this manager tells them."""
+    ask = "docker swarm join-token -q worker; docker swarm join-token -q manager"
+    told = lab.node(name).run(ask).stdout.split()
+    assert len(told) == 2, told
+    return told
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +80,7 @@ def scene(lab: Lab, operator: Operator, inventories: Inventories, folder: Path) 
     leader = next(name for name, node in found.items() if node.leader)
     lost = sorted([leader, *[name for name in MANAGERS if name != leader][:2]])
     scene = Scene(inventory, controller, swarm(host(lab, "m1")), objects.listed(lab, "m1"),
-                  {name: node.id for name, node in found.items()}, lost,
+                  {name: node.id for name, node in found.items()}, tokens(lab, "m1"), lost,
                   [name for name in MANAGERS if name not in lost])  # fmt: skip
     for name in lost:
         lab.node(name).kill()
@@ -124,6 +134,7 @@ def test_it_is_recovered(lab: Lab, operator: Operator, scene: Scene) -> None:
     for field in ("Orchestration", "Raft", "Dispatcher", "EncryptionConfig"):
         assert now["Spec"][field] == scene.swarm["Spec"][field], field
     assert now["TLSInfo"]["TrustRoot"] != scene.swarm["TLSInfo"]["TrustRoot"]
+    assert not {*tokens(lab, manager)} & {*scene.tokens}, "a join token is what it was"
     listed = objects.listed(lab, manager)
     assert {kind: things for kind, things in listed.items() if kind != "node"} == {
         kind: things for kind, things in scene.objects.items() if kind != "node"
@@ -217,3 +228,16 @@ def test_the_lost_are_back_as_a_majority(lab: Lab, operator: Operator, scene: Sc
 
     run = operator.provision(with_spare)
     assert not run.changed, run.report
+
+
+def test_those_that_are_powered_off_know_no_join_token(lab: Lab, operator: Operator, scene: Scene) -> None:
+    """The fence of an operator who is sure: the root certificate stays, both join tokens are new all the same."""
+    before, trusted = tokens(lab, scene.left[0]), swarm(host(lab, scene.left[0]))["TLSInfo"]["TrustRoot"]
+    for name in scene.lost:
+        lab.node(name).kill()
+    run = operator.run("recover", scene.inventory, **scene.given_up, swarm_recover_powered_off=True)
+    assert run.ok, run.report
+    now = swarm(host(lab, scene.left[0]))
+    assert now["ID"] == scene.swarm["ID"]
+    assert now["TLSInfo"]["TrustRoot"] == trusted
+    assert not {*tokens(lab, scene.left[0])} & {*before}, "a join token is what it was"

@@ -58,7 +58,7 @@ class Phase:
     registers: tuple[str, ...] = ()
     """The names of the results, on every host of the phase."""
     needed: bool = False
-    """Whether a failure on any of its hosts fails the run, though the play goes on."""
+    """Whether a failure on any of its hosts, or a result with a ``problem``, fails the run, though the play goes on."""
 
 
 def guard_of(playbook: str) -> str:
@@ -385,10 +385,11 @@ def _judge(playbook: str, phase: Phase, host: str, told: Mapping[str, Any]) -> l
                         "quorum.swarm.health says how the swarm is.", "" if host == LOCAL else host)]
     if not phase.needed:
         return []
-    bad = [told[name] for name in phase.registers if told[name].get("failed") or told[name].get("unreachable")]
+    bad = [told[name] for name in phase.registers
+           if told[name].get("failed") or told[name].get("unreachable") or told[name].get("problem")]
     return [Finding("phase_failed", "critical",
-                    f"The phase {phase.name} of {playbook} failed on {host}: "
-                    f"{str(one.get('msg') or 'no reason was given').strip().rstrip('.')}.",
+                    f"The phase {phase.name} of {playbook} failed on {host}, or is not whole: "
+                    f"{str(one.get('problem') or one.get('msg') or 'no reason was given').strip().rstrip('.')}.",
                     "Run the playbook again: it finishes it.", host) for one in bad]
 
 

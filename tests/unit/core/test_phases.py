@@ -110,6 +110,9 @@ HOSTS: dict[str, dict[str, Any]] = {host: {"__swarm_recover_seen": {}} for host 
           "m1": {"__swarm_fenced": {"failed": True, "msg": "no quorum"}, "__swarm_recover_end": {}}},
          [("phase_failed", "m1")]),
         ({"w1": {"__swarm_recover_followed": {"failed": True}},
+          "m1": {"__swarm_fenced": {"fenced": "begun", "problem": "not everywhere"}, "__swarm_recover_end": {}}},
+         [("phase_failed", "m1")]),
+        ({"w1": {"__swarm_recover_followed": {"failed": True}},
           "m1": {"__swarm_fenced": {"unreachable": True}, "__swarm_recover_end": {}}}, [("phase_failed", "m1")]),
     ],
 )  # fmt: skip

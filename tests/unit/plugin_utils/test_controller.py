@@ -109,6 +109,26 @@ def test_variables_that_cannot_be_read(hostvars: dict[str, dict[str, Any]], says
     assert str(caught.value).startswith(says)
 
 
+@pytest.mark.parametrize(
+    ("operator", "imported", "given_up", "pause"),
+    [
+        ({}, {}, (), False),
+        ({}, {"__swarm_given_up": ["m2"], "__swarm_pause": True}, ("m2",), True),
+        ({"swarm_given_up": "w1"}, {"__swarm_given_up": ["m2"]}, ("w1", "m2"), False),
+        ({"swarm_allow_quorum_pause": "false"}, {"__swarm_pause": True}, (), False),
+        ({"swarm_allow_quorum_pause": "yes"}, {"__swarm_pause": False}, (), True),
+        ({}, {"__swarm_given_up": None}, (), False),
+    ],
+)
+def test_what_an_importing_playbook_decided(
+    operator: dict[str, Any], imported: dict[str, Any], given_up: tuple[str, ...], pause: bool
+) -> None:
+    """The operator's word on a public variable counts, and what the run worked out is not lost by it."""
+    told = task_vars({host: dict(operator) for host in ("m1", "m2", "m3", "w1")})
+    wanted = controller.wanted_of({**told, **imported})
+    assert (wanted.given_up, "swarm_allow_quorum_pause" in wanted.allowed) == (given_up, pause)
+
+
 # -- what was seen --------------------------------------------------------------------------------------------------
 
 
