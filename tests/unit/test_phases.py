@@ -198,6 +198,10 @@ def check_registers(tree: Tree) -> list[str]:
             if phase is None:
                 continue
             told = {task["register"] for task in tasks(tree, play) if "register" in task}
+            if phase.name == "guard":
+                guards = [task["quorum.swarm.swarm_guard"]["playbook"] for task in tasks(tree, play)
+                          if task.get("register") == phases.guard_of(playbook)]
+                complaints += [f"{playbook}: its first play is no guard: {guards}"] * (guards != [playbook])
             complaints += [f"{playbook}: {phase.name} registers no {name}" for name in phase.registers
                            if name not in told]
             # A role's own entry checks the request once more, on the controller's behalf.
@@ -356,6 +360,7 @@ RECOVER, FORCE, START = "playbooks/recover.yml", "roles/recover/tasks/main.yml",
         (FORCE, "register: __swarm_recovered", "register: __swarm_recoverd", "force registers no __swarm_recovered"),
         (START, "register: __swarm_recover_start", "register: __swarm_recover_begin",
          "start registers no __swarm_recover_start"),
+        ("roles/heal/tasks/preflight.yml", "playbook: heal", "playbook: health", "heal: its first play is no guard"),
         (START, "stage: preflight", "stage: start", "swarm_recover_order: stages and tasks differ"),
         ("roles/recover/tasks/follow.yml", "__swarm_recover_members.managers", "__swarm_recover_member.managers",
          "__swarm_recover_member is registered and set nowhere"),

@@ -20,7 +20,6 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.quorum.swarm.plugins.module_utils.core import phases
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -109,8 +108,9 @@ def test_a_part_of_a_playbook_is_refused(play: Play, arguments: list[str], says:
     assert ended.contacted == set(), ended.said
 
 
-@pytest.mark.parametrize("playbook", sorted(set(phases.PLAYBOOKS) - {"provision"}))
-def test_every_playbook_refuses_tags(play: Play, playbook: str) -> None:
+# That the first play of every playbook is the guard is held by test_phases.py, without running it.
+@pytest.mark.parametrize("playbook", ["recover", "backup", "health", "verify_backup"])
+def test_other_playbooks_refuse_tags(play: Play, playbook: str) -> None:
     ended = play(f"quorum.swarm.{playbook}", "--tags", "x")
     assert ended.status != 0, ended.said
     assert "--tags x selects nothing of this playbook" in ended.output, ended.said
@@ -119,7 +119,7 @@ def test_every_playbook_refuses_tags(play: Play, playbook: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--skip-tags", "always"], ["--tags", "all"], ["--tags", "untagged"],
+    [["--skip-tags", "always"], ["--tags", "untagged"],
      ["--limit", "m1,m2,localhost", "-e", "swarm_allow_limit=true"]],
     ids=" ".join,
 )  # fmt: skip
@@ -166,8 +166,8 @@ def test_an_import_that_would_be_run_in_part_is_refused(play: Play, arguments: l
 # -- variables ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("playbook", sorted(phases.PLAYBOOKS))
-def test_a_variable_that_cannot_be_read_is_refused_by_every_playbook(play: Play, playbook: str) -> None:
+@pytest.mark.parametrize("playbook", ["provision", "recover", "expel", "schedule_backup", "verify_backup"])
+def test_a_variable_that_cannot_be_read_is_refused(play: Play, playbook: str) -> None:
     ended = play(f"quorum.swarm.{playbook}", swarm_recover_timeout="2 minutes", swarm_zome="a")
     assert ended.status != 0, ended.said
     assert "swarm_recover_timeout is '2 minutes'; it takes a number of seconds" in ended.output, ended.said
@@ -188,7 +188,7 @@ def test_a_variable_of_the_operators_own_passes(play: Play) -> None:
     assert ended.contacted, ended.said
 
 
-@pytest.mark.parametrize("name", ["m4,m1", "m4 m1", "m*", "m4:!m1", "web"])
+@pytest.mark.parametrize("name", ["m4,m1", "m*", "web"])
 def test_a_name_that_ansible_takes_apart_is_refused(play: Play, name: str) -> None:
     hosts = {**MANAGERS, name: {"ansible_host": "192.0.2.9", "swarm_zone": "a"}}
     ended = play("quorum.swarm.health", inventory={**INVENTORY, "swarm_workers": {"hosts": hosts}})
@@ -199,8 +199,10 @@ def test_a_name_that_ansible_takes_apart_is_refused(play: Play, name: str) -> No
 # -- compromised hosts -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("playbook", sorted(set(phases.PLAYBOOKS) - {"schedule_backup", "verify_backup"}))
-@pytest.mark.parametrize("name", ["old", "fd00::9"])
+@pytest.mark.parametrize(
+    ("playbook", "name"),
+    [("provision", "fd00::9"), ("recover", "fd00::9"), ("recover", "old"), ("expel", "old"), ("health", "old")],
+)
 def test_a_compromised_host_is_contacted_by_nobody(play: Play, playbook: str, name: str) -> None:
     absent = {name: {"ansible_host": "192.0.2.9", "swarm_compromised": "yes"}, "gone": {"ansible_host": "192.0.2.8"}}
     ended = play(f"quorum.swarm.{playbook}", inventory={**INVENTORY, "swarm_absent": {"hosts": absent}},
