@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.quorum.swarm.plugins.module_utils.core import phases
-from ansible_collections.quorum.swarm.plugins.module_utils.core.phases import Unplayable
+from ansible_collections.quorum.swarm.plugins.module_utils.core.phases import Phase, Unplayable
 
 GROUPS = {
     "all": ["m1", "m2", "fd00::3", "w1", "m9"],
@@ -90,40 +90,44 @@ def test_whether_a_playbook_has_begun(result: dict[str, Any] | None, begun: bool
     assert phases.begun("drill", {} if result is None else {phases.guard_of("drill"): result}) is begun
 
 
-RECOVERED = memory(
-    "recover",
-    __swarm_recover_start={}, __swarm_recover_judged={"what": "rest", "again": False, "bring": []},
-    __swarm_recover_members={"back": [], "problem": "", "remover": [], "follow": {"w1": {}}, "go": True,
-                             "fence": ["m1"]},
-    __swarm_recover_rest={"remover": []}, __swarm_recover_times={"hosts": []},
-)  # fmt: skip
-HOSTS: dict[str, dict[str, Any]] = {host: {"__swarm_recover_seen": {}} for host in ("m1", "m2", "fd00::3", "w1", "m9")}
+@pytest.fixture(autouse=True)
+def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A playbook of a few phases, whatever becomes of the real ones."""
+    made = (Phase("guard", phases.CONTROLLER), Phase("look", phases.MANAGERS, registers=("__swarm_seen",)),
+            Phase("members", phases.CONTROLLER, registers=("__swarm_members",)),
+            Phase("follow", told="__swarm_members.follow", registers=("__swarm_followed",)),
+            Phase("again", phases.MANAGERS, asked=True, registers=("__swarm_again",)),
+            Phase("fence", told="__swarm_members.fence", registers=("__swarm_fenced",), needed=True))  # fmt: skip
+    monkeypatch.setitem(phases.PLAYBOOKS, "made", made)
+
+
+MADE = memory("made", __swarm_members={"follow": {"w1": {}}, "fence": ["m1"]})
+HOSTS: dict[str, dict[str, Any]] = {host: {"__swarm_seen": {}} for host in ("m1", "m2", "fd00::3")}
 
 
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({}, [("phase_without_result", "w1"), ("phase_without_result", "m1"), ("phase_without_result", "m1")]),
-        ({"w1": {"__swarm_recover_followed": {"unreachable": True}},
-          "m1": {"__swarm_fenced": {"fenced": "ca"}, "__swarm_recover_end": {}}}, []),
-        ({"w1": {"__swarm_recover_followed": {"skipped": True}},
-          "m1": {"__swarm_fenced": {"failed": True, "msg": "no quorum"}, "__swarm_recover_end": {}}},
+        ({}, [("phase_without_result", "w1"), ("phase_without_result", "m1")]),
+        ({"w1": {"__swarm_followed": {"unreachable": True}},
+          "m1": {"__swarm_fenced": {"fenced": "ca"}}}, []),
+        ({"w1": {"__swarm_followed": {"skipped": True}},
+          "m1": {"__swarm_fenced": {"failed": True, "msg": "no quorum"}}},
          [("phase_failed", "m1")]),
-        ({"w1": {"__swarm_recover_followed": {"failed": True}},
-          "m1": {"__swarm_fenced": {"fenced": "begun", "problem": "not everywhere"}, "__swarm_recover_end": {}}},
+        ({"w1": {"__swarm_followed": {"failed": True}},
+          "m1": {"__swarm_fenced": {"fenced": "begun", "problem": "not everywhere"}}},
          [("phase_failed", "m1")]),
-        ({"w1": {"__swarm_recover_followed": {"failed": True}},
-          "m1": {"__swarm_fenced": {"unreachable": True}, "__swarm_recover_end": {}}}, [("phase_failed", "m1")]),
+        ({"w1": {"__swarm_followed": {"failed": True}},
+          "m1": {"__swarm_fenced": {"unreachable": True}}}, [("phase_failed", "m1")]),
     ],
 )  # fmt: skip
 def test_absent_is_failed(more: dict[str, Any], said: list[tuple[str, str]]) -> None:
-    results = {host: {**told, **more.get(host, {})} for host, told in HOSTS.items()}
-    found = phases.missing("recover", RECOVERED, GROUPS, results)
+    results = {host: {**HOSTS.get(host, {}), **more.get(host, {})} for host in (*HOSTS, "w1")}
+    found = phases.missing("made", MADE, GROUPS, results)
     assert [(item.id, item.host) for item in found] == said, found
 
 
 def test_a_fence_that_is_absent_is_named() -> None:
-    results = {**HOSTS, "w1": {**HOSTS["w1"], "__swarm_recover_followed": {}}}
-    found = phases.missing("recover", RECOVERED, GROUPS, results)
-    assert found[0].sentence().startswith("m1: The phase fence of recover was planned for m1 and left no result there "
+    found = phases.missing("made", MADE, GROUPS, {**HOSTS, "w1": {"__swarm_followed": {}}})
+    assert found[0].sentence().startswith("m1: The phase fence of made was planned for m1 and left no result there "
                                           "(__swarm_fenced).")
