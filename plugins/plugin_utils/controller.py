@@ -50,9 +50,15 @@ SHARED_VARS = (*inventory.SETTINGS, *inventory.ALLOWANCES, "swarm_default_addr_p
                "swarm_data_path_port", "swarm_id", "swarm_force", "swarm_discard_state", "swarm_pin_addresses",
                "swarm_controller_dir",
                "swarm_backup_dir", "swarm_backup_max_age", "swarm_drill_max_age", "swarm_given_up", variables.OWN)
-GIVEN_UP, PAUSE = "__swarm_given_up", "__swarm_pause"
-"""What a playbook that imports another one decided for it, as variables of the import: the hosts that are down, and
-whether a backup may pause a small swarm. No variable of the operator is set."""
+PARENT = "__swarm_parent"
+"""The variable of an import that names the playbook that imports. It is a plain word: an action plugin gets variables
+of a play as they are written, with their templates."""
+DECIDED = {
+    "recover": (("__swarm_recover_members", "given_up"), ("__swarm_recover_rest", "pause")),
+    "restore": (("__swarm_restore_order", "lost"), ("__swarm_restore_rest", "pause")),
+}
+"""Where a playbook that imports others registered what it decided for them: the hosts that are down, and whether a
+backup may pause a small swarm. No variable of the operator is set."""
 
 
 def plain(value: Any) -> Any:
@@ -87,9 +93,9 @@ def wanted_of(task_vars: Mapping[str, Any], given_up: Sequence[str] | None = Non
     hosts = [host for name in inventory.GROUPS for host in groups[name]]
     own = {host: _values(hostvars[host], HOST_VARS) for host in hosts}
     shared = shared_of(task_vars, SHARED_VARS)
-    decided = plain(task_vars.get(GIVEN_UP) if given_up is None else given_up)
+    decided, pause = (given_up, None) if given_up is not None else _decided(task_vars)
     if shared["swarm_allow_quorum_pause"] is None:
-        shared["swarm_allow_quorum_pause"] = plain(task_vars.get(PAUSE))
+        shared["swarm_allow_quorum_pause"] = pause
     try:
         if decided is not None:
             operator = coerce.texts("swarm_given_up", shared["swarm_given_up"])
@@ -97,6 +103,16 @@ def wanted_of(task_vars: Mapping[str, Any], given_up: Sequence[str] | None = Non
         return inventory.read(groups, own, shared)
     except coerce.BadValue as error:
         raise AnsibleActionFail(str(error)) from None
+
+
+def _decided(task_vars: Mapping[str, Any]) -> tuple[list[str] | None, bool | None]:
+    """What the playbook that imports this one decided for it; None: nothing, or none does."""
+    places = DECIDED.get(str(task_vars.get(PARENT) or ""))
+    if places is None:
+        return None, None
+    memory = task_vars["hostvars"]["localhost"]
+    hosts, pause = (plain((memory.get(variable) or {}).get(key)) for variable, key in places)
+    return hosts, pause
 
 
 def _values(variables: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
