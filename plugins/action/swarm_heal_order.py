@@ -256,7 +256,7 @@ class ActionModule(ActionBase):
         if not item.engine.installed:
             return f"{node} has no Docker. ansible-playbook quorum.swarm.provision installs it."
         if item.problem == "no_sdk":
-            return f"{node} lacks the Docker SDK for Python. ansible-playbook quorum.swarm.provision installs it."
+            return f"The engine of {node} was not asked: {item.detail}"
         return ""
 
     def _failed(self):

@@ -64,6 +64,7 @@ class ActionModule(ActionBase):
         facts = {**first, **again}
         now = datetime.now(timezone.utc)
         judgement = split.told(_managers(wanted, facts), wanted.swarm_id, last_recovery(wanted, facts.values()), now)
+        judgement = health.full(judgement, wanted, facts)
         key = _unlock_key(judgement, wanted)
         backup = _backup(judgement, wanted, facts, now)
         findings = health.examine(judgement, wanted, facts, now, key, settled=bool(again), backup=backup,

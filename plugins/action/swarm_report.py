@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.quorum.swarm.plugins.action.swarm_judge import judge
-from ansible_collections.quorum.swarm.plugins.module_utils.core import provision, report, settings, verdict
+from ansible_collections.quorum.swarm.plugins.module_utils.core import health, provision, report, settings, verdict
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Membership
 from ansible_collections.quorum.swarm.plugins.plugin_utils import console, controller
@@ -46,7 +46,7 @@ class ActionModule(ActionBase):
                 judgement = verdict.judge([facts[host]], wanted.swarm_id)
                 held = [Finding(**item) for item in placed["held"]]
                 break
-        judgement = self._with_settings(judgement, plan, task_vars)
+        judgement = health.full(self._with_settings(judgement, plan, task_vars), wanted, facts)
         for owner in self._taken_over(plan, task_vars):
             console.say(f"note: the lease of {owner} on this swarm was taken over: it had expired, or its run is "
                             f"known to be dead.")

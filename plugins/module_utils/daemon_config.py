@@ -11,20 +11,18 @@ finished by the next: the record of the restart is written before the file, and 
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils import engine as api
-from ansible_collections.quorum.swarm.plugins.module_utils import host, services, statedir, stopped
+from ansible_collections.quorum.swarm.plugins.module_utils import host, libraries, services, statedir, stopped
 from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon, restart
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Membership
 
-LIBRARIES = ("docker", "nacl", "cryptography")
+LIBRARIES = tuple(libraries.LIBRARIES)
 """What the collection's modules import on the hosts."""
 
 
@@ -57,11 +55,14 @@ def ensure(request: Request, check: bool) -> dict[str, Any]:
     if not host.is_root():
         raise Refused("not_root: nothing was changed. This needs root: connect as root, or let the user become root "
                       "(ansible_become, sudo).")
-    lacks = lacking()
+    failing = libraries.unusable()
+    broken = [str(error) for error in failing.values() if not error.missing]
+    if broken:
+        raise Refused(f"Nothing was changed: {' '.join(broken)}")
+    lacks = [*([] if _has_engine() else ["engine"]), *failing]
     if lacks and request.installed:
-        raise Refused(f"{', '.join(lacks)} is still lacking after its packages were installed. Libraries are looked "
-                      f"for by {sys.executable}: if the packages are for another Python, set "
-                      f"ansible_python_interpreter.")
+        raise Refused(f"{', '.join(lacks)} is still lacking after its packages were installed. "
+                      f"{' '.join(str(error) for error in failing.values())}".rstrip())
     if lacks:
         found = daemon.install(daemon.os_release(services.read("/etc/os-release")), lacks, request.engine_packages,
                                request.python_packages)
@@ -76,11 +77,11 @@ def ensure(request: Request, check: bool) -> dict[str, Any]:
     return dict(result, **_Host(request, check, started).settle())
 
 
-def lacking() -> list[str]:
-    """Of the engine and the Python libraries, what is not on this host, whatever package it would come from."""
-    here = host.engine_installed() or services.listens(api.require_local_socket(api.DEFAULT_HOST))
-    lacks = [] if here else ["engine"]
-    return lacks + [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
+def _has_engine() -> bool:
+    """Whether an engine is on this host, whatever package it came from."""
+    # To connect is to start one that stands still.
+    return host.engine_installed() or (
+        not host.engine_stopped() and services.listens(api.require_local_socket(api.DEFAULT_HOST)))
 
 
 def _bring_up(request: Request, check: bool) -> bool:

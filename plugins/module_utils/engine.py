@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from ansible_collections.quorum.swarm.plugins.module_utils import libraries
 from ansible_collections.quorum.swarm.plugins.module_utils.core import engines
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -77,7 +78,7 @@ class EngineError(Exception):
 
 
 class NoSdk(EngineError):
-    """The docker SDK for Python is not there."""
+    """The docker SDK for Python is not there, or does not work. That says nothing of the engine."""
 
     problem = "no_sdk"
 
@@ -239,12 +240,9 @@ class Engine:
         """The SDK's client; connecting asks the engine for its API version, and speaks none that was never tried."""
         if self._client is None:
             try:
-                import docker
-            except ImportError as error:
-                raise NoSdk(
-                    f"the Python library 'docker' is missing for this host's Python ({error}): install the package "
-                    "python3-docker (or 'pip install docker')."
-                ) from None
+                docker = libraries.load("docker")
+            except libraries.Unusable as error:
+                raise NoSdk(str(error)) from None
             try:
                 client = docker.APIClient(base_url=self._host, version="auto", timeout=math.ceil(timeout))
                 spoken = engines.api_version(client.api_version)
@@ -266,6 +264,10 @@ class Engine:
             chain.append(step)
             step = step.__cause__ or step.__context__
         words = " ".join(f"{type(link).__name__}: {link}" for link in chain)
+        if "URL scheme" in words or any(isinstance(link, (TypeError, AttributeError, ImportError)) for link in chain):
+            # The engine was not even asked: libraries of versions that do not go together fail before that.
+            return NoSdk(f"the Python library 'docker' does not work with the other libraries of {libraries.here()}: "
+                         f"{error}. Upgrade it (7.1 or later works with all of them).")
         if "Timeout" in words or "timed out" in words:
             return Timeout(f"the engine at {self.socket} did not answer within {timeout:.0f} s.")
         if "FileNotFoundError" in words:

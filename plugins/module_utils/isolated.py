@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import importlib.util
 import json
 import os
 import re
@@ -25,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils import drill_keeper, host, services, stopped
+from ansible_collections.quorum.swarm.plugins.module_utils import drill_keeper, host, libraries, services, stopped
 from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     ELECTION,
@@ -47,7 +46,6 @@ FORBIDDEN = ("/run/docker.sock", "/run/containerd/containerd.sock", "/run/dbus/s
 """By these the engine would find the host's."""
 NEEDED = {"systemd-run": "systemd", "ip": "iproute2", "nsenter": "util-linux", "dockerd": "docker.io"}
 """Programs, and the package of each on Debian."""
-LIBRARIES = {"docker": "python3-docker", "nacl": "python3-nacl", "cryptography": "python3-cryptography"}
 MEMORY = 256 << 20
 """Bytes that must be available: an engine and its containerd take some 100 MB."""
 KEEPER = 15.0
@@ -87,9 +85,9 @@ def obstacle() -> str:
             return f"{program} is not installed (package {package})"
     if not os.path.isdir("/run/systemd/system"):
         return "systemd does not run here, which isolates the engine"
-    missing = [package for name, package in LIBRARIES.items() if importlib.util.find_spec(name) is None]
-    if missing:
-        return f"its Python lacks what opens a state ({', '.join(missing)})"
+    failing = libraries.unusable()
+    if failing:
+        return "; ".join(str(error).rstrip(".") for error in failing.values())
     found = re.search(r"^MemAvailable:\s+(\d+) kB", services.read("/proc/meminfo"), re.MULTILINE)
     if found and int(found.group(1)) << 10 < MEMORY:
         return f"{int(found.group(1)) >> 10} MiB of memory are available, and a second engine needs {MEMORY >> 20}"

@@ -17,12 +17,20 @@ from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.quorum.swarm.plugins.module_utils import host, journal, rejoin_journal, services, statedir
+from ansible_collections.quorum.swarm.plugins.module_utils import (
+    host,
+    journal,
+    libraries,
+    rejoin_journal,
+    services,
+    statedir,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.core import daemon, keyring, unread, verdict, view
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     Engine,
     EngineError,
     NoEngine,
+    NoSdk,
     NotManager,
     engine_facts,
     error_of,
@@ -71,6 +79,8 @@ def observe(params: Mapping[str, Any]) -> dict[str, Any]:
     except EngineError as error:
         facts["problem"] = error.problem
         facts["detail"] = error.text
+        if isinstance(error, NoSdk):
+            facts["python"] = libraries.facts()
         if not facts["engine"]["answers"]:
             facts["engine"]["error"] = error.text
     if "state" in params["gather"]:

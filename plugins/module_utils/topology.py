@@ -148,7 +148,9 @@ class Topology:
                 self._wait_idle(step)
         staying = [removal for removal in self.removals if removal.live and not removal.left]
         hosts: list[Order | Removal] = [*self.orders, *staying]
-        living = {node.id for node in plan.match(outcome.nodes, hosts).values()}
+        # One that is down already comes back when its host does; its entry stays.
+        living = {node.id for node in plan.match(outcome.nodes, hosts).values()
+                  if node.reachable or node.state != "down"}
         for step in steps:
             if step.kind == "update":
                 self._update(step)

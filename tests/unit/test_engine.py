@@ -9,8 +9,8 @@ scripted, the Docker SDK between is the real one.
 
 from __future__ import annotations
 
-import builtins
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -210,15 +210,22 @@ def test_nobody_listens(tmp_path: Path) -> None:
 
 
 def test_a_missing_sdk_is_named_with_its_package(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
+    monkeypatch.setitem(sys.modules, "docker", None)
+    with pytest.raises(NoSdk, match=r"is missing for .* install the package python3-docker"):
+        engine(script).info()
 
-    def without(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == "docker":
-            raise ImportError("No module named 'docker'")
-        return real(name, *args, **kwargs)
 
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(NoSdk, match="python3-docker"):
+def test_libraries_that_do_not_go_together_are_not_blamed_on_docker(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import docker
+
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise docker.errors.DockerException("Error while fetching server API version: Not supported URL scheme "
+                                            "http+docker")
+
+    monkeypatch.setattr(docker, "APIClient", fail)
+    with pytest.raises(NoSdk, match=r"does not work with the other libraries of .*URL scheme.* Upgrade it"):
         engine(script).info()
 
 

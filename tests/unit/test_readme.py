@@ -50,6 +50,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
     LocalState,
     Membership,
     Node,
+    Python,
     Service,
     Swarm,
     View,
@@ -230,6 +231,11 @@ HOSTS_AND_SWARM = {
                              seen={"w1": {"state": lies("swarm-0", "worker")}}),
     "dynamic_address": World(seen={"m2": {"addresses": (Address("192.0.2.12", 24, "eth0", True),)}}),
     "engine_silent": World(seen={"w1": {"engine": Engine(True)}}),
+    "engine_unknown": World(seen={"w1": {
+        "engine": Engine(True), "problem": "unknown",
+        "detail": "there is nothing on this host to ask the engine's socket with: no curl, Python 3, Perl or nc."}}),
+    "library_broken": World(seen={"m2": {"python": Python("3.13.5", "/usr/bin/python3", broken={
+        "nacl": "1.5.0 ImportError: cannot import name '_sodium' from 'nacl'"})}}),
     "engine_too_old": World(seen={"w1": {"engine": Engine(True, True, "19.03.15", "engine-w1")}}),
     "encrypted_overlay_mix": World(
         nodes=tuple(replace(node, engine_version="26.1.5") for node in SWARM[:3]),
@@ -303,6 +309,8 @@ UNFINISHED = {
     "compromised_member": World(absent=("w2",), hosts={"w2": {"swarm_compromised": True}},
                                 nodes=(*SWARM, worker("w2"))),
     "host_silent": World(nodes=SWARM[:3], seen=silent("w1")),
+    "host_unable": World(nodes=SWARM, seen={"m3": {
+        "answered": False, "reached": True, "why_not": "it has no Python that Ansible could use"}}),
     "not_ready": World(nodes=(*SWARM[:3], worker("w1", state="down")), seen=silent("w1")),
     "waits_for_managers": World(
         ("m1", "m2", "m4"), ("m3",), nodes=(*SWARM[:3], worker("m4", state="down")), hosts={"m4": {"swarm_zone": "c"}}

@@ -275,6 +275,9 @@ def _look_at(want: WantedNode, item: HostFacts, entry: Node | None, view: View, 
         return None
     if entry.state == "unknown" and here.state == "active" and not here.error and not item.problem.startswith("no_"):
         return None  # for seconds after an election; who does not come back reads down after that
+    if item.problem == "no_sdk":
+        return sick(f"{host} is {listed}, and its engine was not asked: {item.detail.rstrip('.')}",
+                    remedy="Mend that, and run again.")
     told = ("its manager is locked" if here.state == "locked" else
             f"Docker does not answer there ({item.detail.rstrip('.') or 'it stands still'})" if not item.engine.answers
             else f"Docker calls it {here.state}" + (f" ({here.error.rstrip('.')})" if here.error else ""))
@@ -302,13 +305,16 @@ def _unable(
                        "Mend that: nothing can be changed or looked at there.", item.host)
     remedy = (f"Mend that, and run again. If {item.host} is gone for good all the same, power it off: then it is "
               "silent.")
-    rungs = [DAEMON] * reach.starts(item, view.swarm.id, entry.id) + [REPLACE] * _is_cut_off(entry)
-    return replace(sick(f"{what}, and its node is {_state(entry)}", *rungs, remedy=remedy), keep=True)
+    rungs = [DAEMON] * reach.starts(item, view.swarm.id, entry.id) + [REPLACE] * _is_cut_off(want, entry)
+    return replace(sick(f"{what}, and its node is {_state(entry)}", *rungs, remedy=remedy), keep=True,
+                   manager=entry.is_manager or want.role == "manager")
 
 
-def _is_cut_off(entry: Node) -> bool:
-    """Whether the swarm itself does not reach this manager."""
-    return entry.voter and not entry.reachable
+def _is_cut_off(want: WantedNode, entry: Node) -> bool:
+    """Whether the swarm itself does not reach this manager; or does not any more, since a run before demoted it."""
+    if entry.voter:
+        return not entry.reachable
+    return want.role == "manager" and entry.role == "worker" and entry.state == "down"
 
 
 def _spares_one(view: View) -> bool:
@@ -362,7 +368,8 @@ def replacements(
         if not left:
             break
     dead = [item for item in left if item.node_id and not item.keep]
-    voters = len(view.voters) - sum(1 for item in lost if item.host in result and item.node_id) + len(result)
+    counting = {node.id for node in view.voters}
+    voters = len(counting) - sum(1 for item in lost if item.host in result and item.node_id in counting) + len(result)
     reachable = len(view.reachable) + len(result)
     gain = {count: reachable - quorum.majority(voters - count) for count in range(len(dead) + 1) if voters > count}
     count = max(gain, key=lambda number: (gain[number], -number))

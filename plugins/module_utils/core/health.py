@@ -28,6 +28,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     quorum,
     reach,
     remains,
+    spares,
     twins,
     unread,
     validity,
@@ -37,6 +38,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import S
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import (
     NEXT_PLAYBOOK,
+    UNASKED,
     Judgement,
     half_joined,
     in_trouble,
@@ -233,6 +235,32 @@ def examine(
     return by_weight(once.values())
 
 
+def full(judgement: Judgement, wanted: Wanted, facts: Mapping[str, HostFacts]) -> Judgement:
+    """The verdict, held against the inventory: a swarm with fewer managers than are wanted is not healthy.
+
+    Whoever stands in for one counts.
+    """
+    view = judgement.view
+    if view is None or not judgement.readable:
+        return judgement
+    want = [node.host for node in spares.listed(wanted)]
+    host_of = hosts_of(view, wanted, facts)
+    voting = {host_of.get(node.id, "") for node in view.voters if node.voter}
+    missing = [host for host in want if host not in voting]
+    if not missing or len([node for node in view.voters if node.voter]) >= len(want):
+        return judgement
+    voters = sum(node.voter for node in view.voters)
+    found = Finding(
+        "managers_missing",
+        "warning",
+        f"The inventory wants {len(want)} managers, and the swarm has {voters}: {_join(missing)} "
+        f"{'is' if len(missing) == 1 else 'are'} none. It bears the loss of {quorum.tolerance(voters)} of them instead "
+        f"of {quorum.tolerance(len(want))}.",
+        "ansible-playbook quorum.swarm.provision makes them managers, or says what keeps it from that.",
+    )
+    return replace(judgement, verdict="degraded", findings=(*judgement.findings, found))
+
+
 def _remains(
     judgement: Judgement, wanted: Wanted, facts: Mapping[str, HostFacts], backup: Backup | None
 ) -> list[Finding]:
@@ -415,6 +443,28 @@ def _why_mute(item: HostFacts) -> str:
     return ""
 
 
+def _sdk(told: Iterable[HostFacts]) -> Iterator[Finding]:
+    """Hosts whose Python cannot ask the engine. That says nothing of the engine."""
+    blind = [item for item in told if item.problem == "no_sdk"]
+    missing = [item.host for item in blind if "docker" in item.python.missing or not item.python.version]
+    if missing:
+        yield Finding(
+            "sdk_missing",
+            "warning",
+            f"The Docker SDK for Python is not installed on {_join(missing)}, so their engines were not asked.",
+            "ansible-playbook quorum.swarm.provision -e swarm_engine_check=true installs it (Debian: python3-docker).",
+        )
+    for item in blind:
+        if item.host not in missing:
+            yield Finding(
+                "sdk_broken",
+                "warning",
+                f"The engine of {item.host} was not asked: {item.detail.rstrip('.')}.",
+                "No playbook mends that: what is installed there by hand comes first.",
+                item.host,
+            )
+
+
 def _hosts(wanted: Wanted, facts: Mapping[str, HostFacts], nodes: Sequence[Node]) -> Iterator[Finding]:
     """What the hosts of the inventory said of themselves."""
     listed = [node.host for node in wanted.nodes]
@@ -464,7 +514,7 @@ def _hosts(wanted: Wanted, facts: Mapping[str, HostFacts], nodes: Sequence[Node]
             "ansible-playbook quorum.swarm.provision installs it.",
         )
     for item in told:
-        if item.engine.installed and not item.engine.answers and item.problem not in ("no_sdk", "locked"):
+        if item.engine.installed and not item.engine.answers and item.problem not in (*UNASKED, "locked"):
             words = item.engine.error or item.detail
             yield Finding(
                 "engine_silent",
@@ -473,14 +523,7 @@ def _hosts(wanted: Wanted, facts: Mapping[str, HostFacts], nodes: Sequence[Node]
                 "systemctl status docker; journalctl -u docker",
                 item.host,
             )
-    no_sdk = [item.host for item in told if item.problem == "no_sdk"]
-    if no_sdk:
-        yield Finding(
-            "sdk_missing",
-            "warning",
-            f"The Docker SDK for Python is not installed on {_join(no_sdk)}, so their engines were not asked.",
-            "ansible-playbook quorum.swarm.provision installs it (Debian: python3-docker).",
-        )
+    yield from _sdk(told)
     upgraded = [item.host for item in told if item.auto_upgrades]
     if upgraded:
         managers = {node.host for node in wanted.managers}

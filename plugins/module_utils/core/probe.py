@@ -62,11 +62,10 @@ qs_engine() {
 }
 qs_ask() {
   if command -v curl >/dev/null 2>&1; then
-    curl -q -s -S -m 15 --noproxy '*' --unix-socket "$1" http://localhost/info 2>&1; qs_code=$?
-    case $qs_code in
-      0|6|7|28|52|55|56) echo; echo "@@asked"; echo "curl $qs_code"; return ;;
+    qs_text=$(curl -q -s -S -m 15 --noproxy '*' --unix-socket "$1" http://localhost/info 2>&1); qs_code=$?
+    case "$qs_code:$qs_text" in
+      0:*"{"*|6:*|7:*|28:*|52:*|55:*|56:*) printf '%s\n' "$qs_text"; echo "@@asked"; echo "curl $qs_code"; return ;;
     esac
-    echo; echo "@@info"
   fi
   for qs_python in @PYTHONS@ python3 /usr/libexec/platform-python; do
     command -v ${qs_python%% *} >/dev/null 2>&1 || continue

@@ -24,6 +24,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     pinning,
     placement,
     plan,
+    reach,
     remains,
     settings,
     spares,
@@ -37,6 +38,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Orde
 from ansible_collections.quorum.swarm.plugins.module_utils.core.probe import PORTS
 from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import (
     NEXT_PLAYBOOK,
+    UNASKED,
     Judgement,
     belongs,
     in_trouble,
@@ -430,10 +432,13 @@ def _decide(
     joins = _joins(wanted, matched, facts, addr_of, notes, unsettled)
     if silent_managers and view is not None:
         # For a manager that does not answer no membership is changed: what is seen of the rest may be half the truth.
-        unsettled.extend(Finding("host_silent", "warning",
-                                 f"{host} does not answer ({facts[host].why_not}): no membership is changed.",
-                                 "Bring the host back, or list it under swarm_absent.", host)
-                         for host in silent_managers)
+        unsettled.extend(
+            Finding("host_unable", "warning", f"{reach.seen(facts[host])}: no membership is changed.",
+                    "Mend that, and run again.", host) if facts[host].reached else
+            Finding("host_silent", "warning",
+                    f"{host} does not answer ({facts[host].why_not}): no membership is changed.",
+                    "Bring the host back, or list it under swarm_absent.", host)
+            for host in silent_managers)
         joins, removals = [], []
         haunted = {host for host, _entry in plan.ghosts(nodes, orders, matched)}
         orders = [replace(order, role=matched[order.host].role) for order in orders
@@ -441,6 +446,7 @@ def _decide(
 
     coming = [join.host for join in joins]
     refusals.extend(_engines_that_cut(wanted, nodes, view, facts, coming, addr_of))
+    refusals.extend(_broken_libraries(wanted, facts, coming))
     notes.extend(_defects(facts, coming))
     if view is not None:
         refusals.extend(expel.barred(view.swarm.labels, [join.host for join in joins], wanted.allowed))
@@ -617,6 +623,29 @@ def _host_refusals(
     return found
 
 
+def _broken_libraries(wanted: Wanted, facts: Mapping[str, HostFacts], coming: Sequence[str]) -> list[Finding]:
+    """Python libraries of hosts that join which are there and fail: no package that is installed would help.
+
+    :param coming: hosts that join, or make the swarm.
+    """
+    found = []
+    for host in coming:
+        item, python = facts[host], facts[host].python
+        for name in sorted(set(python.broken) & _needed(wanted.node(host))):
+            found.append(Finding(
+                "library_broken", "critical",
+                f"{host}: {python.path} ({python.version}) cannot import {name}: {python.broken[name].rstrip('.')}.",
+                f"Upgrade or remove that copy of {name}: it comes before the one of the system's packages. Or set "
+                "ansible_python_interpreter to a Python that imports it.", item.host))
+    return found
+
+
+def _needed(want: WantedNode | None) -> set[str]:
+    """The Python libraries that modules need on a host."""
+    opens = want is not None and (want.role == "manager" or want.spare)
+    return {"docker"} | ({"nacl", "cryptography"} if opens else set())
+
+
 def _defects(facts: Mapping[str, HostFacts], coming: Sequence[str]) -> list[Finding]:
     """What is known to be broken in the engines of hosts that join."""
     return engines.findings({host: facts[host].engine.version for host in coming})
@@ -770,8 +799,12 @@ def _not_ready(wanted: Wanted, matched: Mapping[str, Node], facts: Mapping[str, 
             continue  # said once, with what follows from it
         seen = f"unreachable as a manager ({node.state})" if node.voter else node.state
         why = ""
-        if item is not None and not item.answered:
+        if item is not None and item.reached:
+            why = f"; {reach.seen(item)}"
+        elif item is not None and not item.answered:
             why = f"; the host does not answer ({item.why_not})"
+        elif item is not None and item.problem in UNASKED:
+            why = f"; its engine was not asked: {item.detail.rstrip('.')}"
         elif item is not None and not item.engine.answers:
             why = "; Docker does not answer there"
         found.append(Finding("not_ready", "warning", f"{want.host} is {seen}{why}.",
@@ -872,7 +905,8 @@ def _joins(
         item = facts.get(want.host)
         if item is None or not item.answered:
             why = item.why_not if item is not None else "it was not asked"
-            unsettled.append(Finding("host_silent", "warning", f"{want.host} does not answer ({why}): it cannot join.",
+            says = reach.seen(item) if item is not None and item.reached else f"{want.host} does not answer ({why})"
+            unsettled.append(Finding("host_silent", "warning", f"{says}: it cannot join.",
                                      "Bring the host back, or take it out of the inventory.", want.host))
             continue
         joins.append(_join(want, addr_of.get(want.host, "")))
@@ -893,9 +927,10 @@ def _engines(
         item = facts.get(want.host)
         if item is None or not item.answered or not (engine_check or want.host in joining):
             continue
-        needs = {"docker"} | ({"nacl", "cryptography"} if want.role == "manager" or want.spare else set())
-        missing = sorted(needs - set(item.libraries))
-        if not item.engine.installed:
+        missing = sorted(_needed(want) - set(item.libraries))
+        if item.problem == "unknown":
+            found[want.host] = "Docker could not be asked"
+        elif not item.engine.installed:
             found[want.host] = "Docker is not installed"
         elif not item.engine.answers:
             found[want.host] = "Docker does not answer"

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.quorum.swarm.plugins.module_utils.core import reach, validity
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
-from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import belongs, half_joined
+from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import UNASKED, belongs, half_joined
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
     Engine,
     HostFacts,
@@ -212,6 +212,11 @@ def gate(
             found += _silent(wanted, item)
         elif item.state.unread:
             found.append(unread(item, "none is made anew"))
+        elif item.engine.installed and item.problem in UNASKED:
+            found.append(Finding("engine_unknown", "critical",
+                                 f"{host} has Docker, which could not be asked and may belong to a swarm: "
+                                 f"{item.detail.rstrip('.')}. None is made anew.",
+                                 "Mend that, or take the host out of the inventory.", host))
         elif item.engine.installed and not item.engine.answers:
             fact = f"{lies.words}: none is made anew" if lies is not None else (
                 "may belong to a swarm: none is made anew")

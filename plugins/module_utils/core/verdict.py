@@ -31,6 +31,10 @@ NEXT_PLAYBOOK = {
 """The playbook that deals with a swarm which provisioning must not touch."""
 
 
+UNASKED = ("no_sdk", "unknown")
+"""Problems of a host that say nothing of its engine: it was not asked (``HostFacts.problem``)."""
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What is true of the swarm, as far as it could be seen."""
@@ -268,8 +272,10 @@ def _judge_blind(
         return Judgement("no_quorum", f"{', '.join(blind)}: a manager that finds no leader "
                                       f"({len(facts) - len(silent)} of {len(facts)} managers answer).",
                          None, tuple(findings))
-    mute = sorted(item.host for item in facts if item.answered and item.engine.installed and not item.engine.answers)
-    if ended and not quorum.has_quorum(len(facts), len(silent) + len(mute)):
+    unasked = sorted(item.host for item in facts if item.answered and item.problem in UNASKED)
+    mute = sorted(item.host for item in facts if item.answered and item.engine.installed and not item.engine.answers
+                  and item.host not in unasked)
+    if ended and not quorum.has_quorum(len(facts), len(silent) + len(mute) + len(unasked)):
         return _without_certificates(ended, facts, findings, now)
     findings.extend(Finding("member_in_trouble", "warning", f"{item.host} {trouble(item)}.",
                             "ansible-playbook quorum.swarm.recover reads what it holds.", item.host)
@@ -283,11 +289,11 @@ def _judge_blind(
     if members:
         return Judgement("foreign", f"{', '.join(members)}: worker of a swarm whose managers this inventory does "
                                     f"not name, or none of which answers.", None, tuple(findings))
-    unread = sorted(item.host for item in facts if item.answered and item.host not in mute
+    unread = sorted(item.host for item in facts if item.answered and item.host not in (*mute, *unasked)
                     and (item.membership.control or not item.membership.state)
                     and not (item.problem == "no_engine" and not item.engine.installed))
     hidden = sorted(item.host for item in facts if item.answered and item.state.unread and item.host not in unread)
-    if silent or mute or unread or hidden or ended:
+    if silent or mute or unread or unasked or hidden or ended:
         why = []
         unheard = [item.host for item in silent if not item.reached]
         if unheard:
@@ -295,8 +301,10 @@ def _judge_blind(
         why += [reach.seen(item) for item in silent if item.reached]
         if mute:
             why.append(f"Docker does not answer on {', '.join(mute)}")
+        why += [f"the engine of {item.host} could not be asked ({item.detail.rstrip('.') or 'no reason was given'})"
+                for item in facts if item.host in unasked]
         if unread:
-            why.append(f"the engine could not be asked on {', '.join(unread)} (is the Docker SDK for Python there?)")
+            why.append(f"the engine could not be asked on {', '.join(unread)}")
         if hidden:
             why.append(f"the disk could not be read on {', '.join(hidden)}")
         if ended:

@@ -299,9 +299,8 @@ def _open_secretbox(content: bytes, nonce: bytes, keys: Sequence[bytes]) -> byte
     try:
         from nacl.bindings import crypto_secretbox_open
         from nacl.exceptions import CryptoError
-    except ImportError:
-        raise MissingLibraryError("", "the Python library PyNaCl is needed to open a manager's state: install "
-                                      "python3-nacl (Debian, Ubuntu) or PyNaCl (PyPI)") from None
+    except ImportError as error:
+        raise _lacking("nacl", "PyNaCl", "to open a manager's state", "python3-nacl", error) from None
     for key in keys:
         try:
             opened: bytes = crypto_secretbox_open(content, nonce, key)
@@ -348,9 +347,18 @@ def _cryptography() -> _Cryptography:
     """The library cryptography."""
     try:
         return _Cryptography()
-    except ImportError:
-        raise MissingLibraryError("", "the Python library cryptography is needed to prove keys and certificates: "
-                                      "install python3-cryptography (Debian, Ubuntu) or cryptography (PyPI)") from None
+    except ImportError as error:
+        raise _lacking("cryptography", "cryptography", "to prove keys and certificates", "python3-cryptography",
+                       error) from None
+
+
+def _lacking(module: str, project: str, needed: str, package: str, error: ImportError) -> MissingLibraryError:
+    """That a library is not there, or that it is and fails: then installing its package does not help."""
+    text = f"the Python library {project} is needed {needed}"
+    if error.name == module:
+        return MissingLibraryError("", f"{text}: install {package} (Debian, Ubuntu) or {project} (PyPI)")
+    return MissingLibraryError("", f"{text}, and this Python cannot import the one that is there ({error}): upgrade or "
+                                   "remove it")
 
 
 def _tls_key(key: NodeKey, kek: bytes | None, where: str) -> Any:
