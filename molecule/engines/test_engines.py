@@ -27,7 +27,10 @@ UNINSTALL = (
 def nodes(lab_name: str, request: pytest.FixtureRequest) -> Iterator[Lab]:
     """Three managers and a worker of the suite that the test names, as a lab of its own; bare: without an engine."""
     suite, bare = request.param
-    lab = Lab.up(f"{lab_name}-{suite}", managers=3, workers=1, suite=suite, bare=bare)
+    name = f"{lab_name}-{suite}"
+    if name in Lab.names():
+        Lab(name).down()  # a run that was broken off has left it, with its swarm
+    lab = Lab.up(name, managers=3, workers=1, suite=suite, bare=bare)
     try:
         yield lab
     finally:
