@@ -206,6 +206,11 @@ def find(
     return Found(tuple(sick), tuple(notes), surplus)
 
 
+NOT_REACHED = "could not connect to prospective new cluster member"
+"""What the engine of a promoted node is told by a leader that does not reach it (docs/engine-behaviour.md). Neither a
+restart nor a new node would help, and the node's tasks would end with either."""
+
+
 def _works(node: Node) -> bool:
     return node.state == "ready" and (node.reachable or not node.is_manager)
 
@@ -278,6 +283,10 @@ def _look_at(want: WantedNode, item: HostFacts, entry: Node | None, view: View, 
     if item.problem == "no_sdk":
         return sick(f"{host} is {listed}, and its engine was not asked: {item.detail.rstrip('.')}",
                     remedy="Mend that, and run again.")
+    if entry in view.promised and NOT_REACHED in here.error:
+        return sick(f"{host} was promoted, and the managers do not reach it: it is no member of the raft",
+                    remedy=f"Open 2377/tcp into {host}, from every manager: its engine tries again by itself, each "
+                           "half minute. ansible-playbook quorum.swarm.provision says which way is closed.")
     told = ("its manager is locked" if here.state == "locked" else
             f"Docker does not answer there ({item.detail.rstrip('.') or 'it stands still'})" if not item.engine.answers
             else f"Docker calls it {here.state}" + (f" ({here.error.rstrip('.')})" if here.error else ""))

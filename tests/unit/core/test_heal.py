@@ -112,6 +112,20 @@ def found(entry: str, word: str, name: str = "m3", reboot: bool = False) -> heal
     return heal.find(wanted(), view(3, **{name: entry}), facts(3, **{name: word}), NOW, reboot)
 
 
+@pytest.mark.parametrize("state", ["ready", "down"])
+def test_a_promotion_that_the_managers_do_not_reach_is_left_as_it_is(state: str) -> None:
+    """Its entry reads ready and down in turns, and its engine names no node every now and then."""
+    seen = view()
+    away: dict[str, Any] = {"state": state, "voter": False, "reachability": ""}
+    nodes = [replace(one, **(away if one.hostname == "m3" else {})) for one in seen.nodes]
+    ill = replace(host("m3"), problem="error", membership=Membership(
+        "error", error="manager stopped: can't initialize raft node: rpc error: code = DeadlineExceeded desc = could "
+                       "not connect to prospective new cluster member using its advertised address"))  # fmt: skip
+    (sick,) = heal.find(wanted(), replace(seen, nodes=tuple(nodes)), {**facts(), "m3": ill}, NOW).sick
+    assert sick.rungs == ()
+    assert "Open 2377/tcp into m3" in sick.remedy
+
+
 @pytest.mark.parametrize(
     ("name", "entry", "word", "rungs"),
     [
