@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
         compromised = [host for host, values in told.items() if variables.is_true(values.get("swarm_compromised"))]
         said = variables.check(told, unreadable, [str(host) for host in task_vars["hostvars"]], compromised)
         if said:
-            raise AnsibleActionFail("Refused, and nothing was changed. " + " | ".join(said))
+            raise controller.refused(task_vars, " | ".join(said))
 
     @staticmethod
     def _meant(task_vars):

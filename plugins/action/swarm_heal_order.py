@@ -319,19 +319,23 @@ class ActionModule(ActionBase):
 
     def _report(self, args):
         """Print what came of it, and keep it; fail with what is left."""
-        if self._task.check_mode:
-            return {"report": ""}
         start, judged, facts = self._told(START), self._told(JUDGED), self._facts()
+        if self._task.check_mode and start["playbook"] == "rejoin":
+            return {"report": ""}
         view, judgement = self._view(facts), self._judgement(facts)
+        found = heal.find(self._wanted, view, facts, self._now(), start["reboot"] and self._task.check_mode)
+        missing = [item.sentence() for item in heal.missing(self._wanted, view, facts, found)
+                   ] if start["playbook"] == "heal" else []
+        if self._task.check_mode:
+            return {"report": "", **controller.ended([*self._cannot(found, view, facts), *missing])}
         acted = bool(judged.get("tried")) or bool(self._told(PLAN).get("any"))
         if start["playbook"] == "heal" and not judged["began"] and not acted:
             _say("")
             _say(f"nothing to heal: {judgement.verdict}: {judgement.reason}")
-            return {"report": ""}
+            return {"report": "", **controller.ended(missing)}
         lines, did = self._lines(facts, view)
         for line in ["", *report.swarm(judgement, self._wanted, facts), "", *lines]:
             _say(line)
-        found = heal.find(self._wanted, view, facts, self._now())
         left = [item for item in found.sick if start["playbook"] == "heal" or item.host == start["node"]]
         path = ""
         if acted and self._wanted.controller_dir:
@@ -348,9 +352,25 @@ class ActionModule(ActionBase):
         words = [f"{item.what}. {self._why_left(item)}".rstrip() for item in left]
         words += [f"{host} was not made a new node (see above)." for host in failed
                   if host not in {item.host for item in left}]
+        words += missing
         if words:
             return {"failed": True, "msg": " | ".join(words), "report": path}
         return {"report": path, "verdict": judgement.verdict}
+
+    def _cannot(self, found, view, facts):
+        """Check mode's word for nodes that a run would leave as they are: its plan cannot come true."""
+        replaced, here = self._replaced(found, view, facts), self._told(JUDGED)["actor"]
+        words = []
+        for item in found.sick:
+            if heal.hopeless(item, replaced):
+                words.append(f"{item.what}: {heal.ladder(item, replaced)[0]}")
+            elif set(item.rungs) <= {heal.REJOIN, heal.REPLACE} and heal.REJOIN in item.rungs and here:
+                refusals = self._work(view, facts, [item.host], here).refusals
+                if refusals and item.host not in replaced:
+                    words.append(f"{item.host} does not become a new node: {refusals[0].sentence()}")
+        if found.sick and not here:
+            words.append("No manager that works answers and reads the swarm: nobody could act.")
+        return words
 
     def _why_left(self, item):
         """What is to do about a node that is still sick."""

@@ -230,7 +230,7 @@ class ActionModule(ActionBase):
                 if step.host in facts and facts[step.host].answered:
                     would[step.host] = would.get(step.host, "") + f"{step.kind}: {step.why}\n"
             if problem:
-                _say(f"would be refused: {problem}")
+                raise controller.refused(self._vars, problem)
             return {**self._chosen("", "", "", ""), "would": would}
         return self._chosen(recover.RECOVER, choice.host, "" if problem else self._of(choice.host, SURVEYED)["aside"],
                             problem, bool(found.lost))

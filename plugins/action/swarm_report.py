@@ -16,6 +16,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.quorum.swarm.plugins.action.swarm_judge import judge
 from ansible_collections.quorum.swarm.plugins.module_utils.core import health, provision, report, settings, verdict
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
+from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import HELD
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Membership
 from ansible_collections.quorum.swarm.plugins.plugin_utils import console, controller
 
@@ -35,7 +36,9 @@ class ActionModule(ActionBase):
         plan = controller.plain(task_vars["hostvars"]["localhost"].get("__swarm_plan") or {})
         held = None
         if self._task.check_mode:
-            return {"changed": False}
+            # What holds the planner back may come true while it acts; the rest would be left undone.
+            left = [Finding(**item) for item in plan.get("unsettled") or []]
+            return {"changed": False, **controller.ended(item.sentence() for item in left if item.id not in HELD)}
         for host in (plan.get("closer"), plan.get("actor")):
             placed = controller.plain(task_vars["hostvars"][host].get("__swarm_placed")) if host else None
             if placed and placed.get("facts"):

@@ -84,8 +84,9 @@ class ActionModule(ActionBase):
             raise controller.refused(self._vars, f"{error}") from None
         except OSError as error:
             raise AnsibleActionFail(f"{path} cannot be read: {error.strerror}.") from None
-        source = restore.Source(told, sha256, path, restore.weight(told, opened.size))
-        start = restore.preflight(source, wanted, controller.groups_of(self._vars), args["host"], args["lost"])
+        source = restore.Source(told, sha256, path, restore.weight(told, opened.size), archive.roots(opened))
+        start = restore.preflight(source, wanted, controller.groups_of(self._vars), args["host"], args["lost"],
+                                  self._kept(path, told.swarm_id, wanted))
         controller.refuse(start.refusals, self._vars)
         for note in start.notes:
             _say(f"{note.severity}: {note.sentence()}")
@@ -95,8 +96,21 @@ class ActionModule(ActionBase):
             controller_dir.refuse_short_life(wanted, self._vars)
             controller_dir.prepare(wanted.controller_dir)
         return {"host": start.host, "lost": args["lost"], "path": path, "sha256": sha256, "weight": source.weight,
-                "manifest": {**asdict(told), "files": {}}, "controller_dir": wanted.controller_dir,
+                "roots": list(source.roots), "manifest": {**asdict(told), "files": {}},
+                "controller_dir": wanted.controller_dir,
                 "owner": controller.owner()}
+
+    @staticmethod
+    def _kept(path, swarm_id, wanted):
+        """What else the controller keeps of this swarm: its youngest archive, and its last recovery."""
+        folders = dict.fromkeys(filter(None, (os.path.dirname(path), wanted.backup_dir)))
+        found = [(name.taken_at, os.path.join(folder, name.file)) for folder in folders
+                 for name in [backups.newest(folder, swarm_id)] if name is not None]
+        at, youngest = max(found, default=(None, ""))
+        kept = controller_dir.newest_recovery(wanted.controller_dir, swarm_id) if wanted.controller_dir else None
+        name, data = kept if kept is not None else ("", {})
+        return restore.Kept(youngest, at, name, controller_dir.time_of_report(name),
+                            data.get("fence") in ("begun", "ca"))
 
     def _keys(self, told, wanted, key_file):
         """The unlock keys that may open the archive.
@@ -247,7 +261,7 @@ class ActionModule(ActionBase):
     def _source(self):
         told = self._told(SOURCE)
         archived = manifest.load(json.dumps(told["manifest"]))
-        return restore.Source(archived, told["sha256"], told["path"], told["weight"])
+        return restore.Source(archived, told["sha256"], told["path"], told["weight"], tuple(told["roots"]))
 
     def _facts(self):
         """What every host of the inventory said before anything was changed."""

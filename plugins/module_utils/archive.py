@@ -27,6 +27,7 @@ from typing import Any, BinaryIO
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core import manifest as manifests
 from ansible_collections.quorum.swarm.plugins.module_utils.core.manifest import File, Manifest
+from ansible_collections.quorum.swarm.plugins.module_utils.raft import certificate, layout
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import state as states
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.certificate import MANAGER, Certificate
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import (
@@ -289,6 +290,14 @@ def _check_files(path: str, manifest: Manifest, files: Mapping[str, bytes]) -> N
     for name in sorted(files):
         if len(files[name]) != manifest.files[name].size or checksum(files[name]) != manifest.files[name].sha256:
             raise BadArchive(f"{path}: {name} is damaged: its checksum is not the manifest's.")
+
+
+def roots(archive: Archive) -> tuple[str, ...]:
+    """SHA-256 of each root certificate in an archive; empty where that cannot be read, which ``prove`` tells."""
+    try:
+        return certificate.digests(archive.files.get(layout.ROOT_CERTIFICATES, b""), layout.ROOT_CERTIFICATES)
+    except RaftStateError:
+        return ()
 
 
 def prove(archive: Archive, unlock_keys: Sequence[str] = ()) -> Proof:

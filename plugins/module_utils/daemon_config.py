@@ -53,7 +53,8 @@ def ensure(request: Request, check: bool) -> dict[str, Any]:
     :raises Refused: also ``daemon.BadConfig`` and ``engine.EngineError``, all with one sentence.
     """
     if not host.is_root():
-        raise Refused("not_root: nothing was changed. This needs root: connect as root, or let the user become root "
+        raise Refused("not_root: this step changed nothing. "
+                      "This needs root: connect as root, or let the user become root "
                       "(ansible_become, sudo).")
     failing = libraries.unusable()
     broken = [str(error) for error in failing.values() if not error.missing]

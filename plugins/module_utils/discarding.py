@@ -40,7 +40,7 @@ def discard(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
     :raises Refused: it is of another swarm, cannot be read, or is not to be given up.
     """
     if request.swarm_id == request.own_swarm_id:
-        raise Refused(f"Nothing was changed: {request.swarm_id} is the swarm of this inventory (swarm_id).")
+        raise Refused(f"This step changed nothing: {request.swarm_id} is the swarm of this inventory (swarm_id).")
     with stopped.alone(stopped.OTHERS):
         _refuse_unfinished()
         here = forcing.read(engine)
@@ -48,8 +48,8 @@ def discard(engine: Engine, request: Request, check: bool) -> dict[str, Any]:
         if not lies:
             return _started(engine, here, request, check)
         if here.swarm_id != request.swarm_id:
-            raise Refused(f"Nothing was changed: the state on this host is of swarm {here.swarm_id or 'unknown'}, not "
-                          f"of {request.swarm_id}.")
+            raise Refused(f"This step changed nothing: the state on this host is of swarm "
+                          f"{here.swarm_id or 'unknown'}, not of {request.swarm_id}.")
         _refuse_living(engine, here)
         if check:
             return _result(True, "")
@@ -64,10 +64,10 @@ def _refuse_unfinished() -> None:
     try:
         last = journal.Journal().read()
     except journal.Unreadable as error:
-        raise Refused(f"Nothing was changed: {error}") from None
+        raise Refused(f"This step changed nothing: {error}") from None
     if last is not None and not (last.reached(journal.FINISHED) and last.settled):
-        raise Refused(f"Nothing was changed: a {last.what} of swarm {last.swarm_id} was broken off on this host. Run "
-                      "that one again first: it goes on, and locks the key.")
+        raise Refused(f"This step changed nothing: a {last.what} of swarm {last.swarm_id} was broken off on this host. "
+                      "Run that one again first: it goes on, and locks the key.")
 
 
 def _refuse_living(engine: Engine, here: forcing.Here) -> None:
@@ -80,7 +80,7 @@ def _refuse_living(engine: Engine, here: forcing.Here) -> None:
         return  # without a leader there is no swarm that works
     others = sorted(node.hostname for node in nodes if node.id != here.membership.node_id and node.state == "ready")
     if others:
-        raise Refused(f"Nothing was changed: this host is a manager of swarm {here.swarm_id}, in which "
+        raise Refused(f"This step changed nothing: this host is a manager of swarm {here.swarm_id}, in which "
                       f"{', '.join(others)} work. Take those out first, or keep it.")
 
 
@@ -90,7 +90,7 @@ def _moved(engine: Engine, here: forcing.Here, request: Request) -> dict[str, An
     if stops:
         words = daemon.stop()
         if words:
-            raise Refused(f"Docker could not be stopped on this host: {words}. Nothing was changed.")
+            raise Refused(f"Docker could not be stopped on this host: {words}. This step changed nothing.")
     aside = journal.place_aside(WHAT)
     try:
         reinit.put_aside(here.root_dir, aside)

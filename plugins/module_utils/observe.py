@@ -121,6 +121,7 @@ def _of_swarm(known: view.LocalState) -> view.LocalState:
     if found is None:
         return known
     return replace(known, swarm_id=found.swarm, node_id=found.node, role=found.role.removeprefix("swarm-"),
+                   roots=statedir.trusted_roots(root_dir),
                    not_before=found.not_before.isoformat(), not_after=found.not_after.isoformat())
 
 

@@ -90,7 +90,7 @@ def _refuse(standing: stopped.Standing, request: Request, advertises: str | None
         words = (f"a changed configuration waits for a restart ({waits}), which should not come by the way. "
                  "ansible-playbook quorum.swarm.restart")
     if words:
-        raise Refused(f"Nothing was changed: {words}")
+        raise Refused(f"This step changed nothing: {words}")
 
 
 def _write(

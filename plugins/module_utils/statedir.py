@@ -52,6 +52,15 @@ def node_certificate(root_dir: str) -> certificate.Certificate | None:
         raise Damaged(f"{directory(root_dir)}: {error}") from None
 
 
+def trusted_roots(root_dir: str) -> tuple[str, ...]:
+    """SHA-256 of each root certificate that this node trusts; empty: there is none, or it cannot be read."""
+    try:
+        with open(os.path.join(directory(root_dir), layout.ROOT_CERTIFICATES), "rb") as stream:
+            return certificate.digests(stream.read(), layout.ROOT_CERTIFICATES)
+    except (OSError, RaftStateError):
+        return ()
+
+
 def holds_raft_log(root_dir: str) -> bool:
     """Whether a manager's raft log lies here: the objects of a swarm, readable or not.
 

@@ -118,7 +118,8 @@ def alone(patience: float = 0.0) -> Iterator[None]:
     :raises Refused: somebody does, or this is not root, who alone may.
     """
     if not host.is_root():
-        raise Refused("not_root: nothing was changed. This needs root: connect as root, or let the user become root "
+        raise Refused("not_root: this step changed nothing. "
+                      "This needs root: connect as root, or let the user become root "
                       "(ansible_become, sudo).")
     with _lock_file() as lock:
         if not wait_until(lambda: _locked(lock), bool, patience)[0]:

@@ -15,6 +15,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -173,6 +174,12 @@ def newest_recovery(folder: str, swarm_id: str) -> tuple[str, dict[str, object]]
     :raises AnsibleActionFail: it is there and cannot be read.
     """
     return next(((name, data) for name, data, _found in _recoveries(folder, swarm_id)), None)
+
+
+def time_of_report(name: str) -> datetime | None:
+    """When the run of a report began, by its name; None: that does not say."""
+    found = re.search(r"-(\d{8}T\d{6}Z)\.json$", name)
+    return datetime.strptime(found[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc) if found else None
 
 
 def _recoveries(folder: str, swarm_id: str) -> Iterator[tuple[str, dict[str, object], split.Recovery | None]]:

@@ -430,7 +430,8 @@ def test_every_allowance_stands_beside_a_refusal() -> None:
     assert named <= set(inventory.ALLOWANCES) | {"swarm_force", "none"}
 
 
-RESTORE_ALLOWANCES = {restore.RUNNING, restore.FOREIGN, restore.OLDER, restore.UNFINISHED, unread.ALLOW}
+RESTORE_ALLOWANCES = {restore.RUNNING, restore.FOREIGN, restore.OLDER, restore.UNFINISHED, restore.NEW_WORKERS,
+                      unread.ALLOW}
 
 
 def test_what_is_allowed_passes() -> None:
@@ -490,7 +491,7 @@ ARCHIVED = restore.Source(
         managers={f"node-{name}": f"{HOSTS[name]['ansible_host']}:2377" for name in ("m1", "m2", "m3")},
         objects={"node": tuple((f"node-{name}", name) for name in ("m1", "m2", "m3", "w1"))},
     ),
-    "5be1c0ffee00aa", "/srv/swarm/backups/archive.tar.gz", 40_000_000,
+    "5be1c0ffee00aa", "/srv/swarm/backups/archive.tar.gz", 40_000_000, ("old",),
 )  # fmt: skip
 """The archive of m2 that the restores below are asked to bring back."""
 RESTORED_BEFORE = {"what": "restore", "archive": "f00dd00dcafe11", "step": "placed", "started_at": "2026-11-25T02:00"}
@@ -509,6 +510,9 @@ REACHED: dict[str, Any] = {"answered": False, "reached": True,
 
 RESTORES: dict[str, tuple[World, dict[str, Any]]] = {
     "restore_address": (World(seen={"m2": {"addresses": (Address("192.0.2.99", 24, "eth0"),)}}), {}),
+    "restore_address_of_another": (World(
+        seen={"m3": {"addresses": (Address("192.0.2.13", 24, "eth0"), Address("192.0.2.12", 24, "eth0"))}}),
+        {"asked_host": "m3"}),
     "restore_foreign": (World(seen={"w1": held("swarm-2", "worker")}), {}),
     "restore_host_silent": (World(seen=silent("m2")), {}),
     "restore_no_room": (World(seen={"m2": {"state": LocalState(free=50_000_000)}}), {}),
@@ -518,6 +522,8 @@ RESTORES: dict[str, tuple[World, dict[str, Any]]] = {
     "restore_silent": (World(seen={**silent("m1"), "m3": held("swarm-1", "manager", "")}), {}),
     "restore_unfinished": (World(seen={"m2": {"state": LocalState(reinit=RESTORED_BEFORE)}}), {}),
     "restore_unlisted_manager": (World(("m1", "m2", "m4")), {}),
+    "restore_workers_cannot_follow": (World(seen={"w1": {"state": LocalState(
+        swarm_id="swarm-1", node_id="node-w1", role="worker", roots=("new",))}}), {}),
     "restore_host_lost": (World(), {"lost": ["m2"]}),
     "restore_host_no_manager": (World(), {"asked_host": "w1"}),
     "restore_lost_unknown": (World(), {"lost": ["m9"]}),
@@ -822,7 +828,7 @@ def test_every_variable_is_named() -> None:
 def test_no_other_variable_is_named() -> None:
     named = set(re.findall(r"`(swarm_[a-z_]+|engine_[a-z_]+)`", README))
     modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
-    identifiers = {*INVENTORY_ALONE, *HOSTS_AND_SWARM, *UNFINISHED, *RESTORES}
+    identifiers = {*INVENTORY_ALONE, *HOSTS_AND_SWARM, *UNFINISHED, *RESTORES, "engine_defect"}
     assert named - known_variables() - modules - identifiers - set(inventory.GROUPS) == set()
 
 

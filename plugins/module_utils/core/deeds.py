@@ -45,7 +45,9 @@ DEEDS: Mapping[str, Deed] = {
     "__engine_installed": Deed("its engine was set up", "setting up its engine"),
     "__engine_restarted": Deed("Docker was restarted", "the restart of Docker"),
     "__swarm_cleaned": Deed("the state of its former node was moved aside", "moving its state aside"),
+    "__swarm_discarded": Deed("a state that the operator named was moved aside", "moving a state aside"),
     "__swarm_begun": Deed("the swarm was made", "making the swarm", "node_id"),
+    "__swarm_pinned": Deed("its address was pinned", "pinning its address"),
     "__swarm_joined": Deed("it joined the swarm", "its join"),
     "__swarm_stood_in": Deed("Docker was restarted before a promotion", "its preparation for a promotion"),
     "__swarm_placed": Deed("roles, labels or entries of nodes were changed", "placing the nodes"),
@@ -63,6 +65,7 @@ DEEDS: Mapping[str, Deed] = {
     "__swarm_surveyed": Deed("Docker was stopped, and its state copied and read", "reading its state"),
     "__swarm_recovered": Deed("a new swarm of one manager was forced from its state", "forcing the new swarm"),
     "__swarm_recover_key_kept": _KEPT,
+    "__swarm_recover_noted": Deed("what its old node is was noted there", "noting what its old node is"),
     "__swarm_recover_removed": _REMOVED,
     "__swarm_recover_followed": _FOLLOWED,
     "__swarm_fenced": Deed("the join tokens, or the root certificate, were changed", "changing the join tokens"),
@@ -113,7 +116,7 @@ def so_far(hosts: Iterable[str], look: Look) -> str:
 def _said(deed: Deed, result: Mapping[str, Any]) -> str:
     if failed(result):
         # It may have ended half-way, unless it says that it did not begin.
-        return "" if UNCHANGED in str(result.get("msg") or "") else f"{deed.tried} failed"
+        return "" if UNCHANGED.lower() in str(result.get("msg") or "").lower() else f"{deed.tried} failed"
     return deed.done if result.get("changed") and (not deed.key or result.get(deed.key)) else ""
 
 
@@ -165,13 +168,14 @@ COURSES: Mapping[str, Course] = {
     "recover": Course((), "__swarm_recover_members", {"fence": ("__swarm_recover_removed",)},
                       stays=("look_at_it", "report")),
     "provision": Course(
-        ("__swarm_guard_provision", "__swarm_judged", "__swarm_plan"), "__swarm_plan",
+        ("__swarm_guard_provision", "__swarm_judged", "__swarm_plan", "__swarm_ways_judged"), "__swarm_plan",
         {"returned": ("__swarm_cleaned",),
          "engines": ("__engine_seen", "__engine_packages", "__engine_packages_other", "__engine_installed"),
          "init": ("__swarm_begun",), "begin": ("__swarm_begun",), "joins": ("__swarm_joined",),
          "stand_ins": ("__swarm_stood_in",), "actor": ("__swarm_placed",), "heir": ("__swarm_placed",),
          "leaves": ("__swarm_left",), "closer": ("__swarm_placed",),
-         "settler": ("__swarm_set", "__swarm_key_kept")}, report=("__swarm_reported", "__swarm_end_provision")),
+         "settler": ("__swarm_set", "__swarm_key_kept"), "pins": ("__swarm_pinned",),
+         "discards": ("__swarm_discarded",)}, report=("__swarm_reported", "__swarm_end_provision")),
     "backup": Course(
         ("__swarm_guard_backup", "__swarm_backup_ready", "__swarm_backup_order"), "__swarm_backup_order",
         {"hosts": ("__swarm_backup_leased", "__swarm_backup_taken", "__swarm_backup_brought")}, strict=True,

@@ -526,6 +526,26 @@ WORDS = {DAEMON: "start, restart or unlock Docker", REBOOT: "reboot the host",
          REJOIN: "move its state aside and join it as a new node", REPLACE: "a spare takes its place"}
 
 
+def hopeless(item: Sick, replaced: Mapping[str, str]) -> bool:
+    """Whether nothing of what this playbook can do is left for this node."""
+    return not any(rung != REPLACE or item.host in replaced for rung in item.rungs)
+
+
+def missing(wanted: Wanted, view: View, facts: Mapping[str, HostFacts], found: Found) -> list[Finding]:
+    """Managers of the inventory that are none in the swarm, and that nobody stands in for: a run does not end well.
+
+    ``heal`` brings back what takes no part; it makes nobody a member who was none. Who was expelled is none on purpose.
+    """
+    matched = _matched(wanted, view.nodes, facts)
+    told = {item.host for item in found.sick}
+    told |= {note.host for note in found.notes if note.id in ("stood_in_for", "expelled_host")}
+    return [Finding("manager_missing", "warning",
+                    f"{want.host} is to be a manager, and is {'a worker' if want.host in matched else 'no member'} of "
+                    "the swarm.", "ansible-playbook quorum.swarm.provision", want.host)
+            for want in wanted.managers if want.host not in told
+            and not (want.host in matched and matched[want.host].is_manager)]
+
+
 def ladder(item: Sick, replaced: Mapping[str, str]) -> list[str]:
     """What would be tried for this node, one line a rung."""
     lines = []
@@ -541,4 +561,5 @@ def ladder(item: Sick, replaced: Mapping[str, str]) -> list[str]:
                          "its entry is removed: more of the others may be lost then")
         else:
             lines.append(WORDS[rung])
-    return lines or [f"nothing that this playbook can do. {item.remedy}".rstrip()]
+    return lines if lines and not hopeless(item, replaced) else [
+        f"nothing that this playbook can do. {item.remedy}".rstrip()]

@@ -70,6 +70,7 @@ ALLOWANCES = (
     "swarm_allow_other_schedule",
     "swarm_allow_quorum_pause",
     "swarm_allow_restore_foreign",
+    "swarm_allow_restore_new_workers",
     "swarm_allow_restore_running",
     "swarm_allow_single_manager",
     "swarm_allow_too_few_zones",

@@ -169,7 +169,7 @@ PLAYBOOKS: dict[str, tuple[Phase, ...]] = {
         Phase("listen", told="__swarm_plan.phases.ways", registers=("__swarm_listens",)),
         Phase("try_ways", told="__swarm_plan.phases.triers", registers=("__swarm_tried",)),
         Phase("stop_listening", told="__swarm_plan.phases.ways", registers=("__swarm_stopped_listening",)),
-        Phase("judge_ways", CONTROLLER, when="__swarm_plan.phases.ways"),
+        Phase("judge_ways", CONTROLLER, when="__swarm_plan.phases.ways", registers=("__swarm_ways_judged",)),
         Phase("would", told="__swarm_plan.phases.would", registers=("__swarm_would",)),
         Phase("discard", told="__swarm_plan.phases.discards", registers=("__swarm_discarded",)),
         Phase("return", told="__swarm_plan.phases.returned", registers=("__swarm_cleaned",)),

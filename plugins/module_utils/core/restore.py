@@ -26,6 +26,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     returning,
     unread,
 )
+from ansible_collections.quorum.swarm.plugins.module_utils.core.address import canonical
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.manifest import Manifest
@@ -45,6 +46,7 @@ RUNNING = "swarm_allow_restore_running"
 FOREIGN = "swarm_allow_restore_foreign"
 OLDER = "swarm_allow_older_engine"
 UNFINISHED = "swarm_allow_unfinished_restore"
+NEW_WORKERS = "swarm_allow_restore_new_workers"
 
 RESTORE, RESUME, NOTHING = "restore", "resume", "nothing"
 """What is to be done on the restored host: all of it, what is left of it, or nothing, because it was done."""
@@ -64,6 +66,8 @@ class Source:
     path: str = ""
     weight: int = 0
     """Bytes that the state takes on a disk (``weight``)."""
+    roots: tuple[str, ...] = ()
+    """SHA-256 of each root certificate in it; empty: not known."""
 
     @property
     def address(self) -> str:
@@ -81,6 +85,20 @@ def weight(manifest: Manifest, size: int) -> int:
     """
     last = max((path for path in manifest.files if path.endswith(".wal")), default="")
     return sum(min(one.size, size) if path == last else one.size for path, one in manifest.files.items())
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the controller keeps of the archive's swarm beside it."""
+
+    youngest: str = ""
+    """Path of the youngest archive; empty: none is kept, or it is not known."""
+    youngest_at: datetime | None = None
+    recovery: str = ""
+    """Name of the report of the last recovery; empty: none is kept."""
+    recovered_at: datetime | None = None
+    new_root: bool = False
+    """Whether that recovery changed the root certificate."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +133,15 @@ class Decision:
 
 
 def preflight(
-    source: Source, wanted: Wanted, groups: Mapping[str, Sequence[str]], asked_host: str = "", lost: Sequence[str] = ()
+    source: Source, wanted: Wanted, groups: Mapping[str, Sequence[str]], asked_host: str = "", lost: Sequence[str] = (),
+    kept: Kept | None = None,
 ) -> Start:
     """Which host is restored, and what stands against it before any host is asked.
 
     :param asked_host: ``swarm_restore_host``; empty: the manager that the archive is of, because it has the address
         that is needed; where the inventory does not list that one, its first manager.
     :param lost: ``swarm_restore_lost``.
+    :param kept: what else the controller keeps of this swarm.
     """
     told = source.manifest
     managers = [node.host for node in wanted.managers]
@@ -161,7 +181,38 @@ def preflight(
     notes = [replace(item, severity="warning", relaxed_by="") for item in problems
              if item.relaxed_by in inventory.COUNTING]
     found += [item for item in problems if item.relaxed_by not in inventory.COUNTING and item.id != "no_manager"]
-    return Start(host, tuple(found), tuple(notes))
+    return Start(host, tuple(found), (*_younger(source, kept or Kept()), *notes))
+
+
+def _younger(source: Source, kept: Kept) -> list[Finding]:
+    """Whether something is kept that is younger than the archive: another one, or the report of a recovery."""
+    taken = health.parse_time(source.manifest.taken_at)
+    if taken is None:
+        return []
+    notes = []
+    younger = kept.youngest_at is not None and kept.youngest_at > taken and kept.youngest != source.path
+    if kept.youngest_at is not None and younger:
+        notes.append(Finding(
+            "restore_younger_archive", "warning",
+            f"A younger archive of this swarm is kept: {kept.youngest}, of {_minute(kept.youngest_at)}. This one is of "
+            f"{_minute(taken)}.", f"-e swarm_restore_archive={kept.youngest}"))
+    elif kept.youngest == source.path:
+        notes.append(Finding("restore_youngest_archive", "info", "This is the youngest archive of its swarm that is "
+                             "kept."))
+    if kept.recovered_at is not None and kept.recovered_at > taken:
+        root = (" The root certificate was changed then: nodes of today do not follow a swarm of before it."
+                if kept.new_root else "")
+        notes.append(Finding(
+            "restore_before_recovery", "warning",
+            f"The archive is older than the recovery of {_minute(kept.recovered_at)} ({kept.recovery}): managers that "
+            f"were given up are back in it, and its join tokens are the old ones.{root}",
+            f"-e swarm_restore_archive={kept.youngest}" if younger else
+            "Restore it only where nothing younger is left."))
+    return notes
+
+
+def _minute(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
 # -- before anything is changed --------------------------------------------------------------------------------------
@@ -221,12 +272,14 @@ def decide(
         found += _running(host, facts, told, lost, what)
         found += _unlisted(wanted, facts, told)
         found += _foreign(facts, told)
+        found += _unable(source, host, facts)
     if not here.answered and host not in lost:
         found.append(Finding("restore_host_silent", "critical", f"{host} is to be restored and "
                              f"{'cannot run a module' if here.reached else 'does not answer'}: {_why(here)}.",
                              "Bring it back, or name another host in swarm_restore_host.", host))
     elif what != NOTHING:
         found += _address(source, wanted, host, facts)
+        found += _address_of_another(source, wanted, here)
         found += _engine(host, here, told)
         found += _room(source, host, here, what)
         if unread.is_unread(here):
@@ -369,6 +422,53 @@ def _address(source: Source, wanted: Wanted, host: str, facts: Mapping[str, Host
         f"{', '.join(own) or 'none'}): the address of a manager is fixed in its raft log.", remedy, host)]
 
 
+def _address_of_another(source: Source, wanted: Wanted, here: HostFacts) -> list[Finding]:
+    """The host was given the address, and the inventory still has it for another one, or another one for the host."""
+    found, host = [], here.host
+    if canonical(source.address) not in [one.address for one in here.addresses]:
+        return []
+    for want in wanted.nodes:
+        names = [name for name, value in (("ansible_host", want.ansible_host),
+                                          ("swarm_advertise_addr", want.advertise_addr))
+                 if value and canonical(value) == canonical(source.address)]
+        if want.host != host and names:
+            found.append(Finding(
+                "restore_address_of_another", "critical",
+                f"{host} is to have the address {source.address}, and in the inventory that is the address of "
+                f"{want.host} ({', '.join(names)}): both names would be one machine.",
+                f"Take {want.host} out of the inventory, or correct its {names[0]}.", host))
+        elif want.host == host and want.advertise_addr and canonical(want.advertise_addr) != canonical(source.address):
+            found.append(Finding(
+                "restore_address_of_another", "critical",
+                f"{host} would be the manager at {source.address}, and the inventory has it at {want.advertise_addr} "
+                "(swarm_advertise_addr): the restored swarm would be refused for it.",
+                f"Set swarm_advertise_addr: {source.address} for {host}.", host))
+    return found
+
+
+def unable(source: Source, facts: Mapping[str, HostFacts]) -> list[str]:
+    """Nodes of the archived swarm that cannot come back to it as they are: no root certificate that they trust is in
+    it. A change of the root certificate came after the archive.
+    """
+    return [name for name, item in facts.items() if item.answered and source.roots and item.state.roots
+            and is_of(item, source.manifest) and not set(source.roots) & set(item.state.roots)]
+
+
+def _unable(source: Source, host: str, facts: Mapping[str, HostFacts]) -> list[Finding]:
+    """Workers that run now would be lost to the swarm, with what runs on them."""
+    names = [name for name in unable(source, facts) if name != host and facts[name].state.role == "worker"]
+    if not names:
+        return []
+    one = len(names) == 1
+    return [Finding(
+        "restore_workers_cannot_follow", "critical",
+        f"The root certificate of the swarm was changed after this archive, and {', '.join(names)} "
+        f"trust{'s' * one} the new one: {'it' if one else 'they'} cannot follow the restored manager. To go on, "
+        f"{'its state is' if one else 'their states are'} moved aside, {'it joins as a new node' if one else ''}"
+        f"{'' if one else 'they join as new nodes'}, and {'its' if one else 'their'} tasks stop.",
+        "Restore an archive that was taken after that change.", "", NEW_WORKERS)]
+
+
 def _engine(host: str, here: HostFacts, told: Manifest) -> list[Finding]:
     """An older engine may not read what a newer one wrote."""
     has, wrote = engines.parse(here.engine.version), engines.parse(told.engine_version)
@@ -483,7 +583,7 @@ def members(
     :param nodes: of the restored swarm.
     """
     return returning.members(source.manifest, wanted, decision.host, facts, nodes, now, stop=decision.stop,
-                             again=decision.what == NOTHING)
+                             again=decision.what == NOTHING, unable=unable(source, facts))
 
 
 def plan_of(source: Source, decision: Decision, members_: Members) -> list[Step]:

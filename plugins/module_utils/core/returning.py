@@ -86,6 +86,7 @@ def members(
     lost: Collection[str] | None = None,
     again: bool = False,
     carry: bool = False,
+    unable: Collection[str] = (),
 ) -> Members:
     """How each of the other hosts comes back, and the entries to be removed before any of them does.
 
@@ -98,12 +99,13 @@ def members(
     :param lost: hosts that are given up; None: whoever does not answer.
     :param again: whether the swarm was brought up in an earlier run, so that hosts may be back already.
     :param carry: whether the caller carries over what a node was to the new node of its host.
+    :param unable: hosts that do not trust the swarm's root certificate, or are not trusted by it.
     """
     own = told.node_id
     listed = {node.id: node for node in nodes}
     hosts = [node.host for node in wanted.nodes] + [*wanted.absent]
     hosts += [name for name in facts if name not in hosts]
-    returns = [_return(told, facts[name], listed, now, stop, lost, again) for name in hosts
+    returns = [_return(told, facts[name], listed, now, stop, lost, again, name in unable) for name in hosts
                if name != host and name in facts]
     if carry:
         returns = [_anew(told, item, facts[item.host], listed, now) if wanted.node(item.host) is not None else item
@@ -150,7 +152,7 @@ def _is_entry_of(node: Node, item: HostFacts) -> bool:
 
 def _return(
     told: Origin, item: HostFacts, listed: Mapping[str, Node], now: datetime | None, stop: Collection[str],
-    lost: Collection[str] | None, again: bool,
+    lost: Collection[str] | None, again: bool, unable: bool = False,
 ) -> Return:
     """How one host comes back."""
     host, state = item.host, item.state
@@ -179,6 +181,9 @@ def _return(
         return Return(host, CLEAN, why="it was given up: its state is moved aside, and it joins anew")
     if again and (node.voter or (node.state == "ready" and not node.is_manager)):
         return Return(host, MEMBER, node.id, "it is back already")
+    if unable:
+        return Return(host, CLEAN, why="its swarm has another root certificate since: its state is moved aside, and it "
+                                       "joins anew")
     if validity.out(item, now):
         return Return(host, CLEAN, why=f"its certificate is valid {validity.words(item, now)}: its state is moved "
                                        "aside, and it joins anew")

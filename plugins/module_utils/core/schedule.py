@@ -32,6 +32,7 @@ OWN_VARIABLES = {
 OF_A_RESTORE = frozenset((
     "swarm_restore_archive", "swarm_restore_host", "swarm_restore_lost", "swarm_restore_timeout",
     "swarm_unlock_key_file", "swarm_given_up", "swarm_allow_restore_running", "swarm_allow_restore_foreign",
+    "swarm_allow_restore_new_workers",
     "swarm_allow_older_engine", "swarm_allow_unfinished_restore", "swarm_allow_unlisted_managers",
     "swarm_allow_unread_state"))
 """Variables of one run of ``restore``, which sees to the schedule at its end: no backup reads them."""

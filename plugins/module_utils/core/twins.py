@@ -78,9 +78,12 @@ def find(facts: Sequence[HostFacts], nodes: Sequence[Node], others: Mapping[str,
         if item.membership.node_id:
             by_node.setdefault(item.membership.node_id, []).append(item.host)
     told = {item.host: item for item in facts}
-    return [_twins(kind, identifier, hosts, told, nodes)
-            for kind, by_id in (("engine", by_engine), ("node", by_node))
-            for identifier, hosts in sorted(by_id.items()) if len(hosts) > 1]
+    found = [_twins(kind, identifier, hosts, told, nodes)
+             for kind, by_id in (("engine", by_engine), ("node", by_node))
+             for identifier, hosts in sorted(by_id.items()) if len(hosts) > 1]
+    # One machine has one node ID as well: said once.
+    machines = {one.hosts for one in found if one.same and one.kind == "engine"}
+    return [one for one in found if one.kind == "engine" or one.hosts not in machines]
 
 
 def _twins(

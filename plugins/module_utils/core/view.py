@@ -321,6 +321,8 @@ class LocalState:
     """From when on the node's certificate is valid, ISO 8601 UTC; empty: there is none, or it could not be read."""
     not_after: str = ""
     """When the node's certificate ends, ISO 8601 UTC; empty: there is none, or it could not be read."""
+    roots: tuple[str, ...] = ()
+    """SHA-256 of each root certificate that this node trusts; empty: there is none, or it could not be read."""
     clock: str = ""
     """What the host's own clock said when this was read, ISO 8601 UTC; the engine goes by it. Empty: not told."""
     written: str = ""
@@ -332,6 +334,7 @@ class LocalState:
         known = _known(cls, data)
         known["managers"] = _managers(known.get("managers", ()))
         known["containers"] = tuple(str(one) for one in known.get("containers", ()))
+        known["roots"] = tuple(str(one) for one in known.get("roots", ()))
         return cls(**known)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -140,6 +141,16 @@ def parse_certificates(data: bytes, where: str) -> tuple[Certificate, ...]:
         if block.type != "CERTIFICATE" or block.headers:
             raise CorruptStateError(where, f"{block.type} in a file of certificates")
     return tuple(_certificate(block.content, where) for block in blocks)
+
+
+def digests(data: bytes, where: str) -> tuple[str, ...]:
+    """SHA-256 of each certificate in a file of certificates, hexadecimal, sorted.
+
+    Raises:
+        CorruptStateError: something else is in the file, or it is damaged.
+    """
+    found = parse_certificates(data, where)
+    return tuple(sorted(hashlib.sha256(one.der).hexdigest() for one in found))
 
 
 def node_certificate(data: bytes, where: str) -> Certificate:

@@ -224,6 +224,37 @@ def test_check_mode_shows_the_ladder_and_takes_no_lease(controller: Controller) 
     assert controller("plan", True)["any"] is False
 
 
+def test_check_mode_ends_well_only_where_its_plan_can_come_true(controller: Controller) -> None:
+    controller.see(m3="stopped")
+    controller("start", True)
+    controller("judge", True)
+    assert controller("report", True) == {"changed": False, "at": pytest.approx(0, abs=1e12), "report": ""}
+    controller.see(m3="stopped", w1="silent")
+    report = controller("report", True)
+    assert report["failed"]
+    assert report["msg"] == ("w1 is down, and does not answer (no route): nothing that this playbook can do. Power it "
+                             "on, or list it under swarm_absent.")
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_manager_that_is_no_member_at_all_is_not_called_healed(controller: Controller, check: bool) -> None:
+    """That is for provision; the run does not end well all the same."""
+    controller.see()
+    for name in ("m1", "m2"):
+        facts = controller.hostvars[name]["__swarm_heal_seen"]["facts"]
+        facts["nodes"] = [node for node in facts["nodes"] if node["id"] != "node-m3"]
+    facts = controller.hostvars["m3"]["__swarm_heal_seen"]["facts"]
+    facts.update(membership={"state": "inactive"}, state={"root_dir": "/var/lib/docker"}, problem="not_member",
+                 nodes=[], swarm=None)
+    controller("start", check)
+    controller("judge", check)
+    controller("plan", check)
+    report = controller("report", check)
+    assert report["failed"]
+    assert report["msg"] == ("m3 is to be a manager, and is no member of the swarm. ansible-playbook "
+                             "quorum.swarm.provision")
+
+
 def test_what_is_left_fails_the_run(controller: Controller) -> None:
     controller.see(w1="silent")
     controller("start")

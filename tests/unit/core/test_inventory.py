@@ -176,7 +176,8 @@ ELSEWHERE = {
     "swarm_allow_ephemeral_controller",
     "swarm_allow_expelled", "swarm_allow_limit", "swarm_allow_older_engine", "swarm_allow_other_schedule",
     "swarm_allow_quorum_pause",
-    "swarm_allow_restore_foreign", "swarm_allow_restore_running", "swarm_allow_unfinished_restore",
+    "swarm_allow_restore_foreign", "swarm_allow_restore_new_workers", "swarm_allow_restore_running",
+    "swarm_allow_unfinished_restore",
     "swarm_allow_unread_state",
 }  # fmt: skip
 """Held by the guard of the playbooks, by the schedule of backups, by the engine role where it restarts Docker, by

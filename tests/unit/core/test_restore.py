@@ -594,3 +594,58 @@ def test_the_plan_is_one_line_a_deed() -> None:
     assert [(step.kind, step.host) for step in steps] == [
         ("restore", "m2"), ("remove", "m1"), ("lost", "m1"), ("follow", "m3"), ("follow", "w1"), ("follow", "w2"),
     ]  # fmt: skip
+
+
+# -- what else is kept, and whose nodes cannot follow ----------------------------------------------------------------
+
+TAKEN = datetime.fromisoformat(MANIFEST.taken_at)
+LATER, BEFORE = TAKEN + timedelta(hours=1), TAKEN - timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("kept", "identifiers", "says"),
+    [
+        (restore.Kept(), [], ""),
+        (restore.Kept("/backups/a.tar.gz", TAKEN), ["restore_youngest_archive"], ""),
+        (restore.Kept("/backups/b.tar.gz", LATER), ["restore_younger_archive"],
+         "swarm_restore_archive=/backups/b.tar.gz"),
+        (restore.Kept("/backups/a.tar.gz", TAKEN, "recover-1.json", LATER),
+         ["restore_youngest_archive", "restore_before_recovery"], "Restore it only where nothing younger is left."),
+        (restore.Kept("/backups/b.tar.gz", LATER, "recover-1.json", LATER, new_root=True),
+         ["restore_younger_archive", "restore_before_recovery"], "The root certificate was changed then"),
+        (restore.Kept("/backups/a.tar.gz", TAKEN, "recover-1.json", BEFORE), ["restore_youngest_archive"], ""),
+    ],
+)  # fmt: skip
+def test_an_older_archive_than_is_kept_is_told_before_any_host_is_asked(
+    kept: restore.Kept, identifiers: list[str], says: str
+) -> None:
+    notes = [item for item in restore.preflight(SOURCE, wanted(), GROUPS, kept=kept).notes
+             if item.id.startswith(("restore_young", "restore_before"))]
+    assert [item.id for item in notes] == identifiers
+    assert says in " ".join(item.sentence() for item in notes)
+
+
+def with_roots(*roots: str, name: str = "w1") -> dict[str, HostFacts]:
+    found = facts()
+    return {**found, name: replace(found[name], state=replace(found[name].state, roots=roots))}
+
+
+@pytest.mark.parametrize(
+    ("roots", "unable"), [((), False), (("old",), False), (("new",), True), (("new", "old"), False)])
+def test_workers_that_trust_another_root_certificate_cannot_follow(roots: tuple[str, ...], unable: bool) -> None:
+    """While a change is under way a node trusts both. What is not known is no reason."""
+    source = replace(SOURCE, roots=("old",))
+    found = with_roots(*roots)
+    refusals = [item.id for item in restore.decide(source, wanted(), "m2", found).refusals]
+    assert ("restore_workers_cannot_follow" in refusals) is unable
+    allowed = wanted(swarm_allow_restore_new_workers=True)
+    decision = restore.decide(source, allowed, "m2", found)
+    assert "restore_workers_cannot_follow" not in [item.id for item in decision.refusals]
+    members = restore.members(source, allowed, decision, found, restore.foreseen(source.manifest))
+    assert {item.host: item.way for item in members.returns}["w1"] == ("clean" if unable else "follow")
+
+
+def test_a_host_that_was_given_the_address_is_not_two() -> None:
+    decision = decide({"m3": "has_m2", "m2": "silent"}, ["m2"], "m3")
+    assert [item.id for item in decision.refusals] == ["restore_address_of_another"]
+    assert "Take m2 out of the inventory, or correct its ansible_host." in decision.refusals[0].remedy

@@ -145,7 +145,7 @@ def test_refused_and_nothing_stopped(
     manager = make()
     trouble(monkeypatch, manager)
     for check in (True, False):
-        with pytest.raises(Refused, match=f"^Nothing was changed: .*{words}"):
+        with pytest.raises(Refused, match=f"^This step changed nothing: .*{words}"):
             manager.pin(check)
     assert manager.stops == 0
     assert not manager.aside.exists()
