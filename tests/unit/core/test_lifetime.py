@@ -19,7 +19,7 @@ AWX = "530 510 254:1 /tmp/awx_1234_0k3jx9 /runner rw,relatime - ext4 /dev/vda1 r
 EMPTY_DIR = ("530 510 254:1 /var/lib/kubelet/pods/1-2/volumes/kubernetes.io~empty-dir/work /runner rw - ext4 "
              "/dev/vda1 rw\n")
 
-STAYS = {
+STAYS: dict[str, tuple[str, str, dict[str, str], bool]] = {
     "a machine's own disk": ("/srv/keys", DISK, {}, False),
     "a machine that was made from a container's image": ("/srv/keys", DISK, {}, True),
     "a root on a subvolume": ("/srv/keys", SUBVOLUME, {}, False),
@@ -31,7 +31,7 @@ STAYS = {
     "nothing is known of mounts": ("/srv/keys", "", {}, True),
     "lines that cannot be read": ("/srv/keys", "x\n\n1 2 - \n" + DISK, {}, False),
 }
-GOES = {
+GOES: dict[str, tuple[str, str, dict[str, str], bool, str]] = {
     "a container's own layer": ("/srv/keys", OVERLAY, {}, True, "writable layer"),
     "a live system": ("/srv/keys", OVERLAY, {}, False, "writable layer"),
     "a container without layers": ("/srv/keys", VFS, {}, True, "file system of a container"),
@@ -52,8 +52,8 @@ def test_a_folder_that_stays(name: str) -> None:
 
 @pytest.mark.parametrize("name", GOES)
 def test_a_folder_that_goes_with_the_job(name: str) -> None:
-    *case, says = GOES[name]
-    assert says in lifetime.short_life(*case)
+    folder, mountinfo, environment, container, says = GOES[name]
+    assert says in lifetime.short_life(folder, mountinfo, environment, container)
 
 
 def test_the_refusal_names_folder_cause_and_effect() -> None:

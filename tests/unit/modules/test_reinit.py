@@ -133,7 +133,12 @@ def test_a_certificate_that_has_ended_is_renewed_before_docker_is_restarted(
     """The engine lets it through only while it forces: killed before the renewal, the next run forces anew."""
     machine = make(PLAIN)
     answers, calls = [True, True, True, False], []
-    monkeypatch.setattr(reinit, "certificate_ended", lambda _root: calls.append(len(machine.calls)) or answers.pop(0))
+
+    def certificate_ended(_root: str) -> bool:
+        calls.append(len(machine.calls))
+        return answers.pop(0)
+
+    monkeypatch.setattr(reinit, "certificate_ended", certificate_ended)
     work = work_of(machine)
     done = work.run(entry_of(machine))
     assert (done.step, calls) == ("finished", [2, 2, 2, 2])  # each time after the first start, before the second stop
