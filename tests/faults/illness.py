@@ -193,16 +193,21 @@ class Authority:
 
         swarms.eventually(rotated, "the new authority is everybody's", seconds=60)
 
-    def expire(self, name: str, node_id: str) -> None:
-        """The certificate of this node, as it was, but ended an hour ago; its Docker is started with it."""
+    def expire(self, name: str, node_id: str, early: bool = False) -> None:
+        """The certificate of this node, as it was, but ended an hour ago; its Docker is started with it.
+
+        :param early: it begins tomorrow instead: a clock was ahead when it was made.
+        """
         node, path = self._lab.node(name), f"{restored.STATE}/certificates/swarm-node.crt"
         old = x509.load_pem_x509_certificates(node.run(f"cat {path}").stdout.encode())[0]
         assert node_id in old.subject.rfc4514_string()
         now = datetime.datetime.now(datetime.UTC)
+        begins, ends = (1, 90) if early else (-20, 0)
         builder = (
             x509.CertificateBuilder().subject_name(old.subject).issuer_name(self._root.subject)
             .public_key(old.public_key()).serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=20)).not_valid_after(now - datetime.timedelta(hours=1))
+            .not_valid_before(now + datetime.timedelta(days=begins))
+            .not_valid_after(now + datetime.timedelta(days=ends, hours=-1))
         )
         for one in old.extensions:
             if one.oid != x509.OID_AUTHORITY_KEY_IDENTIFIER:

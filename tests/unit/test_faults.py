@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tests.faults import shard_recover_kills
+from tests.faults import shard_certificates, shard_recover_kills
 
 ROOT = Path(__file__).resolve().parents[2]
 ELSEWHERE = {
@@ -34,6 +34,8 @@ def _named(item: dict[str, Any]) -> list[str]:
 def test_a_recovery_is_killed_at_each_task_of_its_role() -> None:
     killed = {task.removeprefix("recover : ") for _suite, _kind, task, _delay in shard_recover_kills.CASES
               if task.startswith("recover : ")}  # fmt: skip
+    killed |= {case.task.removeprefix("recover : ") for case in shard_certificates.CASES
+               if case.task.startswith("recover : ")}  # fmt: skip
     there = {name for path in ROOT.glob("roles/recover/tasks/*.yml") for name in names(path)}
     assert killed == there - set(ELSEWHERE)
     assert set(ELSEWHERE) < there
@@ -47,4 +49,6 @@ def test_it_is_killed_at_each_task_of_the_playbook_that_restarts_workers() -> No
 
 def test_what_it_is_killed_at_of_other_roles_is_there() -> None:
     there = {f"{path.parts[-3]} : {name}" for path in ROOT.glob("roles/*/tasks/*.yml") for name in names(path)}
-    assert {task for _suite, _kind, task, _delay in shard_recover_kills.CASES if " : " in task} <= there
+    tasks = [task for _suite, _kind, task, _delay in shard_recover_kills.CASES]
+    tasks += [case.task for case in shard_certificates.CASES]
+    assert {task for task in tasks if " : " in task} <= there
