@@ -47,8 +47,7 @@ TASKS = (
     ("recover : Look for the managers that seem to be lost", 0.1), ("recover : Confirm", 0.1),
     ("recover : Ask whom this node knows in its overlay networks", 0.5),
     ("recover : Compare what the nodes know of each other", 0.1),
-    ("recover : Give up the hosts that are lost, for this run", 0.1),
-    ("recover : Let the backup pause a small swarm", 0.1), ("cluster : Judge", 0.1), ("backup : Choose", 0.1),
+    ("cluster : Judge", 0.1), ("backup : Choose", 0.1),
     ("backup : Prove that archives have a place", 0.1), ("backup : Report", 0.1),
     ("backup : Refuse --limit and variables that cannot be read", 0.1),
     ("recover : Refuse --limit and variables that cannot be read", 0.1),
@@ -61,7 +60,7 @@ RESTARTING = (
     ("engine : Wait until its tasks run again", 0.5), ("Give the lease back", 0.1),
     ("Ask every host whether a restart is pending", 0.1), ("Decide on the order", 0.1),
     ("engine : Take the lease", 0.3), ("engine : See which tasks run", 0.1), ("Say what is true now", 0.1),
-    ("Refuse what cannot work", 0.1), ("Name the workers to restart", 0.1), ("Name the managers to restart", 0.1),
+    ("Refuse what cannot work", 0.1),
     ("Ask the managers", 0.1),
 )  # fmt: skip
 """Those of a restart of workers after the recovery, where the operator has said so; the playbook's own have no role."""

@@ -628,6 +628,7 @@ def recovery_findings() -> list[Finding]:
         recover.choose(here, [survivor(), recover.Candidate("m4", unread="No space left on device")]),
         recover.choose(here, [recover.Candidate("m3", error="swarm-node.key: the file is missing")]),
         recover.choose(here, [replace(survivor(), members=("node-m1", "node-m2", "node-m3", "node-m4"))]),
+        recover.choose(here, [survivor(), recover.Candidate("m2", 91, 2, 91, early="from 2026-12-29 03:00 UTC on")]),
     ]
     return [
         *lost(m3="silent").refusals, *lost(m2="other").refusals, *recover.alive(lost(m2="left")),

@@ -427,6 +427,8 @@ class Candidate:
     lower_bound: bool = False
     ended: bool = False
     """Whether its certificate has ended: unless it is the survivor, it becomes a new node."""
+    early: str = ""
+    """From when on its certificate is valid, where it is not yet: no engine starts from it before; empty: it is."""
     pinned: tuple[tuple[str, str], ...] = ()
     """(service, node ID) of services that are bound to one node; empty: none, or not known."""
 
@@ -460,6 +462,8 @@ class Candidate:
             return f"{self.host}: could not be read: {self.unread}"
         least = "at least " if self.lower_bound else ""
         text = f"{self.host}: commit {least}{self.commit}, last entry {self.last_index} of term {self.last_term}"
+        if self.early:
+            text += f"; its certificate is valid {self.early}, and no engine starts from it before"
         if self.damage:
             text += f"; damaged: {'; '.join(self.damage)}"
         if self.discards:
@@ -476,16 +480,16 @@ def candidates(found: Loss, results: Mapping[str, Mapping[str, Any]]) -> list[Ca
     """
     listed = [replace(Candidate.of(name, data or {"failed": True}), ended=name in found.ended)
               for name, data in results.items()]
-    return [replace(one, error=one.error or f"its certificate is valid {found.early[one.host]}, and no engine starts "
-                    "from it before") if one.host in found.early else one for one in listed]
+    return [replace(one, early=found.early.get(one.host, "")) for one in listed]
 
 
 def rank(candidates: Iterable[Candidate]) -> list[Candidate]:
     """The one that knows most first; those that cannot be used last. Of equals, one that is whole; then one whose
     certificate has ended, because only the survivor stays the node that it was with such a one.
     """
-    return sorted(candidates, key=lambda one: (bool(one.error or one.unread), *(-number for number in one.position),
-                                               bool(one.damage), not one.ended, one.host))
+    return sorted(candidates, key=lambda one: (
+        bool(one.error or one.unread or one.early), *(-number for number in one.position), bool(one.damage),
+        not one.ended, one.host))
 
 
 @dataclass(frozen=True)
@@ -504,7 +508,7 @@ def choose(found: Loss, candidates: Iterable[Candidate], asked: str = "") -> Cho
     :param asked: ``swarm_recover_survivor``.
     """
     ranked = rank(candidates)
-    usable = [one for one in ranked if not (one.error or one.unread)]
+    usable = [one for one in ranked if not (one.error or one.unread or one.early)]
     unread = [one for one in ranked if one.unread]
     refusals, notes = [], []
     if unread and not (asked and usable):
@@ -540,6 +544,13 @@ def choose(found: Loss, candidates: Iterable[Candidate], asked: str = "") -> Cho
             "recover_survivor_damaged", "critical",
             f"The survivor that knows most is damaged, and is not taken silently: {best.line()}.{instead}",
             say if whole else f"{RESTORING} To take the damaged one all the same: {command(found, best.host)}"))
+    ahead = [one for one in ranked if one.early and one.position > best.position]
+    if ahead and not asked:
+        refusals.append(Finding(
+            "recover_survivor_early", "critical",
+            f"{'; '.join(one.line() for one in ahead)}: more than {best.line()}.",
+            "Set the clocks right (timedatectl), or wait until then. To bring the swarm back without what is known "
+            f"there alone: {command(found, best.host)}"))
     broken = [one for one in ranked if one.error]
     if broken and not asked:
         # Nobody knows how far their logs went.

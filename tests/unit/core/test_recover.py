@@ -484,9 +484,10 @@ def surveyed(**more: Any) -> dict[str, Any]:
         # Of equals one whose certificate has ended: a whole one stays the node that it is in any case.
         ("blind blind ended ended ended", {}, "", "m3"),
         ("ended ended ended blind blind", {"m5": {"commit": 11, "last_index": 11}}, "", "m5"),
-        # No engine starts from one that is not valid yet, and nobody gives it up for that: an operator has to say it.
-        ("early ended ended ended ended", {}, "", "recover_survivor_unusable"),
-        ("early ended ended ended ended", {}, "m2", "m2"),
+        # No engine starts from one that is not valid yet. What is known there alone is not given up for that.
+        ("early ended ended ended ended", {}, "", "m2"),
+        ("early ended ended ended ended", {"m1": {"commit": 11, "last_index": 11}}, "", "recover_survivor_early"),
+        ("early ended ended ended ended", {"m1": {"commit": 11, "last_index": 11}}, "m2", "m2"),
         (ALL_ENDED, {"m1": {"commit": 11, "last_index": 11, "damage": ["x"]}}, "", "recover_survivor_damaged"),
     ],
 )
