@@ -27,6 +27,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     restart,
     returning,
     split,
+    unread,
     verdict,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
@@ -174,6 +175,8 @@ class ActionModule(ActionBase):
         judgement = verdict.judge(managers, self._wanted().swarm_id, datetime.now(timezone.utc))
         if judgement.readable:
             _say(f"The quorum is back, and nobody was given up. {judgement.verdict}: {judgement.reason}")
+            for item in unread.not_at_boot(facts.values()):
+                _say(f"{item.severity}: {item.sentence()}")
             return {"what": recover.NOTHING, "evidence": [], "managers": {}, "reason": judgement.reason}
         found = self._loss(facts)
         for host, result in self._by_host(BACK).items():

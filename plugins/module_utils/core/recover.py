@@ -194,8 +194,10 @@ def loss(
     if wanted.swarm_id in ids:
         ids = [wanted.swarm_id]
     hidden = [item for name, item in facts.items() if unread.is_unread(item)]
-    if not ids and hidden:
-        return Loss(refusals=tuple(unread.finding(item) for item in hidden))
+    managers = {want.host for want in wanted.managers}
+    mute = [_reached(item) for name, item in sorted(reach.unable(facts).items()) if name in managers]
+    if not ids and (hidden or mute):
+        return Loss(refusals=(*(unread.finding(item) for item in hidden), *mute))
     if not ids:
         return Loss(refusals=(Finding(
             "recover_no_state", "critical", "No host that answers has a manager's state: there is nothing to recover "
@@ -298,12 +300,15 @@ def clocks(facts: Mapping[str, HostFacts], now: datetime) -> list[Finding]:
         "docker). Run again.")]
 
 
+def _reached(item: HostFacts) -> Finding:
+    return Finding("recover_reached", "critical", *reach.not_lost(item, "swarm_recover_lost"), item.host)
+
+
 def alive(found: Loss) -> list[Finding]:
     """Why nobody is given up: the hosts of a majority answer, with a state that an engine starts from; or a manager's
     host is reached, and only modules cannot run there.
     """
-    refused = [Finding("recover_reached", "critical", *reach.not_lost(item, "swarm_recover_lost"), item.host)
-               for item in found.unable]
+    refused = [_reached(item) for item in found.unable]
     if refused or not quorum.has_quorum(len(found.voters), len(found.able)):
         return refused
     return [Finding(
@@ -754,6 +759,7 @@ def _todo(
     if outcome.nodes is None:
         return todo
     todo += _bound(outcome.nodes, outcome.services, facts)
+    todo += [item.sentence() for item in unread.not_at_boot(facts.values())]
     reached = {node.host or node.hostname for node in outcome.nodes if node.reachable}
     missing = [name for name in _managers(wanted) if name not in reached]
     silent = [host for host in missing if host in facts and facts[host].is_silent]

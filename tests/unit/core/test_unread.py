@@ -99,6 +99,13 @@ def test_recover_gives_nobody_up_that_could_not_be_read() -> None:
     assert "power the host off" in found.refusals[0].remedy
 
 
+def test_recover_sends_nobody_to_restore_while_managers_are_reached_that_modules_cannot_look_at() -> None:
+    mute = replace(HostFacts.silent("m2", "there is no sudo on it"), reached=True)
+    found = lost(m1="silent", m2=mute, m3="silent", m4="silent", m5="silent")
+    assert [(item.id, item.host) for item in found.refusals] == [("recover_reached", "m2")]
+    assert "restore" not in found.refusals[0].sentence()
+
+
 def test_recover_does_not_mind_a_worker() -> None:
     found = lost(m1="silent", m2="silent", m3="silent", w1=hide(test_recover.host("w1")))
     assert found.refusals == ()
