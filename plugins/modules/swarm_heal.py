@@ -24,7 +24,8 @@ attributes:
     description: An action plugin of this name does part of the work on the controller.
     support: full
     details:
-      - It finds the unlock keys.
+      - It finds the unlock keys. Where the host cannot run a module, it starts Docker by the shell, if Docker stands
+        still and the host was a node of this swarm.
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
     support: full

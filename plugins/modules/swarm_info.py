@@ -22,6 +22,12 @@ author:
 extends_documentation_fragment:
   - quorum.swarm.engine
 attributes:
+  action:
+    description: An action plugin of this name does part of the work on the controller.
+    support: full
+    details:
+      - Where the host is reached and cannot run a module (a full or read-only disk, no Python, no root), it asks the
+        host by its shell. The task fails all the same, with RV(reached), RV(why_not) and RV(probed).
   check_mode:
     description: Can run in check mode and say what would change, without changing anything.
     support: full
@@ -71,6 +77,19 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+reached:
+  description: The host is reached, and cannot run a module. It is alive.
+  type: bool
+  returned: where no module could run
+why_not:
+  description: What keeps modules from running there.
+  type: str
+  returned: where no module could run
+  sample: "its disk is full: no room is left in /root/.ansible/tmp"
+probed:
+  description: What the shell could find out of RV(facts). What is empty is left out.
+  type: dict
+  returned: where no module could run
 facts:
   description:
     - What was seen. A value that could not be known is empty.

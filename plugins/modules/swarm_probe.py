@@ -11,8 +11,11 @@ module: swarm_probe
 short_description: What a host is, asked without Python
 version_added: 0.1.0
 description:
-  - Runs one shell script over the connection. It needs neither Python nor the Docker SDK on the host, and changes
-    nothing.
+  - Runs one shell script over the connection. It needs neither Python nor the Docker SDK on the host, writes no file
+    and changes nothing.
+  - The engine is asked over its own socket, by C(curl), Python 3, Perl or C(nc), whatever the user's environment,
+    shell and client configuration say, and only where systemd says that it runs. Where none of them is there,
+    RV(facts.problem) is V(unknown), which says nothing of the engine.
   - Internal to the playbooks of this collection. It runs on the controller, and its script on the host.
 author:
   - the quorum.swarm authors (!UNKNOWN)
