@@ -18,6 +18,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     coerce,
     expel,
+    finding,
     heal,
     inventory,
     reach,
@@ -251,8 +252,7 @@ class ActionModule(ActionBase):
         if not item.answered:
             return f"{node} does not answer ({item.why_not}): it cannot join. Bring the host back."
         if item.state.swarm_id and item.state.swarm_id != view.swarm.id:
-            return (f"foreign: {node} has the state of another swarm ({item.state.swarm_id}). Let it leave that swarm "
-                    "first: docker swarm leave on the host, after a look at what runs there.")
+            return f"foreign: {node} has the state of another swarm ({item.state.swarm_id}). {finding.ELSEWHERE}"
         if not item.engine.installed:
             return f"{node} has no Docker. ansible-playbook quorum.swarm.provision installs it."
         if item.problem == "no_sdk":

@@ -218,7 +218,7 @@ def _come_back(engine: Engine, request: Request) -> None:
     back, seen = wait_until(look, lambda words: words == "", request.timeout)
     if not back:
         raise Refused(f"This host does not come back to the swarm within {request.timeout:.0f} s: {seen}. Look whether "
-                      f"it reaches {', '.join(sorted(wanted))}; run again, or with its state moved aside.")
+                      f"it reaches {', '.join(sorted(wanted))}, and run again.")
 
 
 def _unlock(engine: Engine, unlock_keys: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils import host, statedir
 from ansible_collections.quorum.swarm.plugins.module_utils.core import lease, member
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import ELSEWHERE
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Membership, Node
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     AlreadyMember,
@@ -266,14 +267,12 @@ def join(engine: Engine, wanted: Join, check: bool) -> Outcome:
         raise Refused(
             f"this host is node {here.node_id} of the swarm, but is '{now.state}': "
             f"{now.error.rstrip('.') or 'no reason given'}. "
-            "If it does not recover, remove its entry (quorum.swarm.swarm_topology) and let it leave "
-            "(quorum.swarm.swarm_member with state=absent)."
+            "ansible-playbook quorum.swarm.heal brings it back."
         )
     if place == member.FOREIGN:
         raise Refused(
             f"foreign: this host is node {here.node_id or 'unknown'} of swarm {here.swarm_id or 'unknown'} (state "
-            f"'{now.state}'), which this swarm does not list. Let it leave that swarm first (quorum.swarm.swarm_member "
-            "with state=absent)."
+            f"'{now.state}'), which this swarm does not list. {ELSEWHERE}"
         )
     answering = [addr for addr in map(member.with_port, wanted.remote_addrs) if _listens(addr)]
     if not answering:

@@ -27,6 +27,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils import (
     statedir,
     stopped,
 )
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import ELSEWHERE
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine
 from ansible_collections.quorum.swarm.plugins.module_utils.healing import comes_up, takes_part
 from ansible_collections.quorum.swarm.plugins.module_utils.rejoin_journal import (
@@ -65,8 +66,7 @@ def note(engine: Engine, entry: Entry, managers: Sequence[str], check: bool, pat
     here = _here(engine)
     if here.swarm_id and here.swarm_id != entry.swarm_id:
         raise Refused(f"This step changed nothing. foreign: the state on this host is of swarm {here.swarm_id}, not of "
-                      f"{entry.swarm_id}. Let the host leave that swarm first: docker swarm leave on the host, after a "
-                      "look at what runs there.")
+                      f"{entry.swarm_id}. {ELSEWHERE}")
     if managers and not any(_listens(address) for address in managers):
         raise Refused("This step changed nothing. "
                       f"No manager answers from this host: TCP to {', '.join(managers)} fails. "

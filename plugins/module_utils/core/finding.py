@@ -14,6 +14,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 SEVERITIES = ("critical", "warning", "info")
+ELSEWHERE = ("Correct the inventory. If the host is to move here, take it out over there first, by that swarm's own "
+             "inventory, after a look at what runs on it.")
+"""The remedy for a node of another swarm: nobody here may take it out of that one."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     spares,
     unread,
 )
-from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import ELSEWHERE, Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted, WantedNode
 from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Order, Removal
 from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import NEXT_PLAYBOOK, Judgement
@@ -236,7 +236,7 @@ def _look_at(want: WantedNode, item: HostFacts, entry: Node | None, view: View, 
             return Finding("host_silent", "info", f"{host} does not answer ({item.why_not}), and its node works.", "",
                            host)
         what = f"{host} is {listed}, and does not answer ({item.why_not})"
-        remedy = "Power it on, or list it under swarm_absent."
+        remedy = "Power it on. If it is gone for good, list it under swarm_absent."
         if manager:
             return sick(what, REPLACE, remedy=f"{remedy} A worker with swarm_spare_manager: true would take its place.")
         return sick(what, remedy=remedy) if entry is not None else None
@@ -248,8 +248,7 @@ def _look_at(want: WantedNode, item: HostFacts, entry: Node | None, view: View, 
                     remedy=f"Nothing of it is moved. {unread.remedy(item)}", may_restart=_may_restart(entry, view))
     if item.state.swarm_id and item.state.swarm_id != view.swarm.id:
         return sick(f"{host} has the state of another swarm ({item.state.swarm_id})",
-                    remedy="Let it leave that swarm first: docker swarm leave on the host, after a look at what runs "
-                           "there.")
+                    remedy=ELSEWHERE)
     if item.state.rejoin.get("swarm_id") == view.swarm.id:
         return sick(f"{host} has a rejoin that was broken off (begun {item.state.rejoin.get('started_at') or '?'})",
                     REJOIN)

@@ -34,7 +34,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     validity,
     zones,
 )
-from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import SEVERITIES, Finding, by_weight
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import ELSEWHERE, SEVERITIES, Finding, by_weight
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import (
     NEXT_PLAYBOOK,
@@ -293,7 +293,7 @@ def _verdict(judgement: Judgement, lies: Sequence[Finding]) -> Iterator[Finding]
         f"ansible-playbook {next_playbook}",
         "certificates_ended": f"ansible-playbook {next_playbook} brings it back from the manager that knows most, and "
         "gives nobody up.",
-        "foreign": "Correct the inventory (groups, swarm_id), or take the host out of the other swarm.",
+        "foreign": "Correct the inventory (groups, swarm_id): nothing is changed in a swarm that it does not describe.",
         "unknown": "Bring back, or start Docker on, the hosts named below and run this again.",
     }.get(judgement.verdict, f"ansible-playbook {next_playbook}")
     yield Finding(judgement.verdict, "critical", judgement.reason, judgement.remedy or remedy)
@@ -568,7 +568,7 @@ def _nodes(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host_of: 
             "node_down",
             "warning",
             f"The worker {name} is {node.state}{': ' + node.message if node.message else ''}.",
-            f"Look at the host and its Docker; where it is gone for good: docker node rm {node.id}",
+            "ansible-playbook quorum.swarm.heal; where the host is gone for good, list it under swarm_absent.",
             name,
         )
     by_host = {host: node for node in view.nodes for host in [host_of.get(node.id, "")] if host}
@@ -642,7 +642,7 @@ def _nodes(view: View, wanted: Wanted, facts: Mapping[str, HostFacts], host_of: 
                 "critical",
                 f"{want.host} belongs to another swarm (its node {item.membership.node_id} is not one of "
                 f"swarm {view.swarm.id}).",
-                "Take it out of that swarm first: docker swarm leave on the host, after a look at what runs there.",
+                ELSEWHERE,
                 want.host,
             )
         elif remains.of(item) is not None and item.membership.state == "inactive":
@@ -719,8 +719,7 @@ def _move(view: View, node: Node, host: str) -> str:
     if not quorum.survives_removal(len(view.voters), len(view.reachable), node.reachable):
         return (f"{fixed} The quorum does not bear that this manager leaves: add managers first (ansible-playbook "
                 "quorum.swarm.provision).")
-    return (f"{fixed} One manager at a time: docker node demote {node.id}, docker swarm leave on {host}, then "
-            "ansible-playbook quorum.swarm.provision joins it anew.")
+    return f"{fixed} One manager at a time: ansible-playbook quorum.swarm.rejoin -e swarm_node={host}"
 
 
 def _addresses(

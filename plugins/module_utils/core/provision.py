@@ -32,7 +32,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     unread,
     ways,
 )
-from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import ELSEWHERE, Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted, WantedNode
 from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Order, Removal, Step
 from ansible_collections.quorum.swarm.plugins.module_utils.core.probe import PORTS
@@ -437,7 +437,7 @@ def _decide(
                     "Mend that, and run again.", host) if facts[host].reached else
             Finding("host_silent", "warning",
                     f"{host} does not answer ({facts[host].why_not}): no membership is changed.",
-                    "Bring the host back, or list it under swarm_absent.", host)
+                    "Bring the host back. If it is gone for good, list it under swarm_absent.", host)
             for host in silent_managers)
         joins, removals = [], []
         haunted = {host for host, _entry in plan.ghosts(nodes, orders, matched)}
@@ -563,7 +563,7 @@ def _changed_settings(spec: Mapping[str, Any], wanted: Mapping[str, Any]) -> lis
 
 def _no_playbook(verdict: str) -> str:
     if verdict == "foreign":
-        return "Correct the inventory, or take those hosts out of the other swarm first."
+        return "Correct the inventory (groups, swarm_id): nothing is changed in a swarm that it does not describe."
     return "Nothing is made anew while a manager may still belong to a swarm: bring those hosts back first."
 
 
@@ -609,8 +609,7 @@ def _host_refusals(
             found.append(Finding("foreign_host", "critical",
                                  f"{host} belongs to another swarm (its node {item.membership.node_id} is not one of "
                                  f"swarm {judgement.view.swarm.id}).",
-                                 "Take it out of that swarm first: docker swarm leave on the host, after a look at "
-                                 "what runs there.", host))
+                                 ELSEWHERE, host))
     for hostname, hosts in sorted(by_hostname.items()):
         if len(hosts) > 1:
             found.append(Finding("duplicate_hostname", "critical",
@@ -808,7 +807,8 @@ def _not_ready(wanted: Wanted, matched: Mapping[str, Node], facts: Mapping[str, 
         elif item is not None and not item.engine.answers:
             why = "; Docker does not answer there"
         found.append(Finding("not_ready", "warning", f"{want.host} is {seen}{why}.",
-                             "Bring it back (ansible-playbook quorum.swarm.heal), or list it under swarm_absent.",
+                             "Bring it back (ansible-playbook quorum.swarm.heal). If it is gone for good, list it "
+                             "under swarm_absent.",
                              want.host))
     return found
 
@@ -907,7 +907,7 @@ def _joins(
             why = item.why_not if item is not None else "it was not asked"
             says = reach.seen(item) if item is not None and item.reached else f"{want.host} does not answer ({why})"
             unsettled.append(Finding("host_silent", "warning", f"{says}: it cannot join.",
-                                     "Bring the host back, or take it out of the inventory.", want.host))
+                                     "Bring the host back.", want.host))
             continue
         joins.append(_join(want, addr_of.get(want.host, "")))
     return joins

@@ -49,7 +49,7 @@ def finding(item: HostFacts) -> Finding:
         return Finding("host_unable", "warning", f"{seen(item)}.", "Mend that: until then nothing can be looked at or "
                        "changed there by modules, and it counts as alive.", item.host)
     return Finding("host_silent", "warning", f"{item.host} does not answer: {item.why_not}.",
-                   "Bring the host back, or list it under swarm_absent.", item.host)
+                   "Bring the host back. If it is gone for good, list it under swarm_absent.", item.host)
 
 
 def starts(item: HostFacts, swarm_id: str, node_id: str = "") -> bool:

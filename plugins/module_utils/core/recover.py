@@ -199,9 +199,7 @@ def loss(
     if not ids and (hidden or mute):
         return Loss(refusals=(*(unread.finding(item) for item in hidden), *mute))
     if not ids:
-        return Loss(refusals=(Finding(
-            "recover_no_state", "critical", "No host that answers has a manager's state: there is nothing to recover "
-            "from.", "Bring a manager's host back, or ansible-playbook quorum.swarm.restore"),))
+        return Loss(refusals=(_nothing_found(facts),))
     if len(ids) > 1 or (wanted.swarm_id and ids != [wanted.swarm_id]):
         says = ", ".join(f"{name} (swarm {item.state.swarm_id})" for name, item in holders.items())
         return Loss(refusals=(Finding(
@@ -241,6 +239,22 @@ def _unable(voters: Sequence[Voter], facts: Mapping[str, HostFacts]) -> tuple[Ho
     """
     hosts = {voter.host for voter in voters}
     return tuple(item for name, item in sorted(reach.unable(facts).items()) if name in hosts or "" in hosts)
+
+
+def _nothing_found(facts: Mapping[str, HostFacts]) -> Finding:
+    """That no manager's state was found. Who did not answer, or could not be read, may have one."""
+    unread = sorted(name for name, item in facts.items() if item.state.unread or (not item.answered and item.reached))
+    silent = sorted(name for name, item in facts.items() if not item.answered and name not in unread)
+    fact = "No host that answers has a manager's state: there is nothing to recover from."
+    if unread:
+        return Finding("recover_no_state", "critical",
+                       f"{fact} {', '.join(unread)} could not be read, and may have one.",
+                       f"Make {', '.join(unread)} readable, and run again.")
+    if silent:
+        return Finding("recover_no_state", "critical", f"{fact} {', '.join(silent)} did not answer, and may have one.",
+                       f"Bring {', '.join(silent)} back. Only where the managers among them are gone for good: "
+                       "ansible-playbook quorum.swarm.restore")
+    return Finding("recover_no_state", "critical", fact, "ansible-playbook quorum.swarm.restore")
 
 
 def _host_of(node_id: str, address: str, facts: Mapping[str, HostFacts], addresses: Mapping[str, str]) -> str:

@@ -222,7 +222,7 @@ def gate(
                 "may belong to a swarm: none is made anew")
             found.append(Finding("engine_silent", "critical",
                                  f"{host} has Docker, which does not answer, and {fact}.",
-                                 "Start it, or take the host out of the inventory.", host))
+                                 "Start it.", host))
         elif lies is not None and lies.runs:
             running.setdefault(lies.swarm_id, []).append(item)
         elif lies is not None:
@@ -272,7 +272,7 @@ def _silent(wanted: Wanted, item: HostFacts) -> list[Finding]:
         return []
     return [Finding("host_silent", "critical",
                     f"{item.host} does not answer ({item.why_not}), and may belong to a swarm: none is made anew.",
-                    "Bring the host back, or take it out of the inventory.", item.host,
+                    "Bring the host back: nobody else knows what it holds.", item.host,
                     "" if listed else "swarm_force")]
 
 

@@ -27,7 +27,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     unread,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.address import canonical
-from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import ELSEWHERE, Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.manifest import Manifest
 from ansible_collections.quorum.swarm.plugins.module_utils.core.plan import Step
@@ -387,7 +387,7 @@ def _foreign(facts: Mapping[str, HostFacts], told: Manifest) -> list[Finding]:
         "restore_foreign", "critical",
         f"{name} is a member of another swarm ({item.state.swarm_id or (item.swarm.id if item.swarm else 'unknown')}, "
         f"state {item.membership.state}).",
-        "Take it out of that swarm first: docker swarm leave on the host, after a look at what runs there.", name,
+        ELSEWHERE, name,
         FOREIGN) for name, item in facts.items() if _is_foreign_member(item, told)]
 
 

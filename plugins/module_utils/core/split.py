@@ -154,8 +154,8 @@ def standing(facts: Iterable[HostFacts], recovery: Recovery | None = None) -> St
             return Standing(
                 swarm_id, problem=f"{len(sides)} swarms share the ID {swarm_id} ({who}), and neither their hosts nor "
                 "the reports in swarm_controller_dir tell which of them was recovered from the other.",
-                remedy="On the hosts of those that shall not count: docker swarm leave --force, after a look at what "
-                "runs there.")
+                remedy="Change neither before you know which one counts. On the managers of the others stop Docker "
+                "(systemctl stop docker.socket docker), which keeps all that they have, and run this again.")
         side = above[0]
         knows = [host for host in side if _forced(by_host[host], swarm_id)]
     return _told(swarm_id, side, knows, left[(knows or side)[0]], by_host, views, recovery)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core import quorum, reach, validity
-from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
+from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import ELSEWHERE, Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import HostFacts, Node, View
 
 VERDICTS = ("absent", "healthy", "degraded", "no_quorum", "certificates_ended", "locked", "split", "foreign", "unknown")
@@ -227,8 +227,7 @@ def _judge_views(
             findings.append(Finding("foreign_host", "critical",
                                     f"{item.host} belongs to another swarm (its node {item.membership.node_id} is not "
                                     f"one of swarm {view.swarm.id}).",
-                                    "Take it out of that swarm first: docker swarm leave on the host, after a look "
-                                    "at what runs there.", item.host))
+                                    ELSEWHERE, item.host))
     dead = [node.hostname for node in voters if not node.reachable]
     promised = [node.hostname for node in view.promised]
     down = [node.hostname for node in view.nodes if node.state != "ready"]
