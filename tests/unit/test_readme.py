@@ -589,7 +589,8 @@ def left(says: Mapping[str, str]) -> dict[str, HostFacts]:
         state = LocalState(swarm_id="swarm-2" if word == "other" else "swarm-1", node_id=f"node-{name}", role="manager",
                            raft_log=True, managers=KNOWN)  # fmt: skip
         found[name] = HostFacts.silent(name, "no route") if word == "silent" else HostFacts(
-            name, name, engine=Engine(True, True), state=state if word else LocalState(),
+            name, name, engine=Engine(True, True), membership=Membership(node_id=f"node-{name}" if word else ""),
+            state=LocalState(unread="Permission denied") if word == "unread" else state if word else LocalState(),
             **(REACHED if word == "reached" else {}))
     return found
 

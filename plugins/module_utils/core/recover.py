@@ -242,14 +242,14 @@ def _unable(voters: Sequence[Voter], facts: Mapping[str, HostFacts]) -> tuple[Ho
 
 
 def _nothing_found(facts: Mapping[str, HostFacts]) -> Finding:
-    """That no manager's state was found. Who did not answer, or could not be read, may have one."""
-    unread = sorted(name for name, item in facts.items() if item.state.unread or (not item.answered and item.reached))
-    silent = sorted(name for name, item in facts.items() if not item.answered and name not in unread)
+    """That no manager's state was found. Hosts that did not answer, or cannot run a module, may have one."""
+    hidden = sorted(reach.unable(facts))
+    silent = sorted(name for name, item in facts.items() if not item.answered and name not in hidden)
     fact = "No host that answers has a manager's state: there is nothing to recover from."
-    if unread:
+    if hidden:
         return Finding("recover_no_state", "critical",
-                       f"{fact} {', '.join(unread)} could not be read, and may have one.",
-                       f"Make {', '.join(unread)} readable, and run again.")
+                       f"{fact} {', '.join(hidden)} could not be read, and may have one.",
+                       f"Make {', '.join(hidden)} readable, and run again.")
     if silent:
         return Finding("recover_no_state", "critical", f"{fact} {', '.join(silent)} did not answer, and may have one.",
                        f"Bring {', '.join(silent)} back. Only where the managers among them are gone for good: "

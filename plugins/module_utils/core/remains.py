@@ -18,7 +18,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.quorum.swarm.plugins.module_utils.core import reach, validity
+from ansible_collections.quorum.swarm.plugins.module_utils.core import reach, unread, validity
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted
 from ansible_collections.quorum.swarm.plugins.module_utils.core.verdict import UNASKED, belongs, half_joined
@@ -211,12 +211,12 @@ def gate(
         if not item.answered:
             found += _silent(wanted, item)
         elif item.state.unread:
-            found.append(unread(item, "none is made anew"))
+            found.append(_unread(item, "none is made anew"))
         elif item.engine.installed and item.problem in UNASKED:
             found.append(Finding("engine_unknown", "critical",
                                  f"{host} has Docker, which could not be asked and may belong to a swarm: "
                                  f"{item.detail.rstrip('.')}. None is made anew.",
-                                 "Mend that, or take the host out of the inventory.", host))
+                                 "Mend that, and run again.", host))
         elif item.engine.installed and not item.engine.answers:
             fact = f"{lies.words}: none is made anew" if lies is not None else (
                 "may belong to a swarm: none is made anew")
@@ -230,7 +230,7 @@ def gate(
         elif belongs(item) and not half_joined(item):
             running.setdefault("", []).append(item)
         elif why_unknown(item):
-            found.append(unread(item, "none is made anew"))
+            found.append(_unread(item, "none is made anew"))
     for swarm_id, members in sorted(running.items()):
         found.append(_without_managers(swarm_id, members, facts, wanted, archives or {}))
     return found
@@ -248,14 +248,16 @@ def before_joins(wanted: Wanted, facts: Mapping[str, HostFacts], hosts: Iterable
             continue
         lies = of(item)
         if item.state.unread:
-            found.append(unread(item, "a new membership would destroy what lies there"))
+            found.append(_unread(item, "a new membership would destroy what lies there"))
         elif lies is not None and not lies.runs and (lies.raft_log or lies.swarm_id != own):
             found.append(state_found(wanted, facts, lies, own))
     return found
 
 
-def unread(item: HostFacts, effect: str) -> Finding:
+def _unread(item: HostFacts, effect: str) -> Finding:
     """The refusal for a host that could not say what lies on its disk."""
+    if item.state.unread:
+        return unread.finding(item, remedies=f"Until then {effect}.")
     return Finding("state_unread", "critical",
                    f"{item.host} cannot say whether the state of a swarm lies on its disk ({why_unknown(item)}): "
                    f"{effect}.", "Make it readable: Docker running, or become: true and Python on the host.", item.host)
