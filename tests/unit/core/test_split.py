@@ -219,4 +219,5 @@ def test_one_is_taken_in_while_the_others_that_were_given_up_are_away() -> None:
 def test_provisioning_refuses_where_it_is_not_known() -> None:
     (refusal,) = decided([*FORGETFUL, *BACK], None).refusals
     assert refusal.id == "split"
-    assert "docker swarm leave --force" in refusal.remedy
+    assert "systemctl stop docker.socket docker" in refusal.remedy
+    assert "leave" not in refusal.remedy
