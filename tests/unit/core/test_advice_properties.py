@@ -237,7 +237,7 @@ def test_a_member_in_trouble_is_never_called_a_join_that_stopped(world: World) -
     for item in printed(world):
         if item.id == "half_joined":
             state = world.facts[item.host].state
-            assert not any((state.swarm_id, state.raft_log, state.unread)), item
+            assert (state.swarm_id, state.raft_log, state.unread) == ("", False, ""), item
 
 
 def free(name: str) -> HostFacts:
