@@ -18,7 +18,6 @@ from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     expel,
-    health,
     inventory,
     plan,
     quorum,
@@ -26,6 +25,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core import (
     restart,
     spares,
     unread,
+    validity,
 )
 from ansible_collections.quorum.swarm.plugins.module_utils.core.finding import ELSEWHERE, Finding
 from ansible_collections.quorum.swarm.plugins.module_utils.core.inventory import Wanted, WantedNode
@@ -271,9 +271,12 @@ def _look_at(want: WantedNode, item: HostFacts, entry: Node | None, view: View, 
                     remedy=remedy)
     if own != node_id or entry is None:
         return sick(f"{host} is node {own}, which the swarm does not list", *fits, remedy=remedy)
-    ends = health.parse_time(item.certificate_expires)
-    if ends is not None and ends <= now and not _works(entry):
-        return sick(f"{host} is {listed}: its certificate ended {item.certificate_expires}", *fits, remedy=remedy)
+    if validity.by_clock_alone(item, now) and not _works(entry):
+        return sick(f"{host} is {listed}: its own clock alone calls its certificate invalid, which is valid "
+                    f"{validity.words(item, now)}", remedy="Set the clock of the host right (timedatectl), and start "
+                    "Docker there again: systemctl restart docker.")
+    if validity.out(item, now) and not _works(entry):
+        return sick(f"{host} is {listed}: its certificate is valid {validity.words(item, now)}", *fits, remedy=remedy)
     here = item.membership
     if _works(entry) and here.state != "locked":
         return None

@@ -86,6 +86,10 @@ def host(name: str, word: str = "") -> HostFacts:
         "other": {"state": replace(item.state, swarm_id="swarm2")},
         "ghost": {"membership": Membership("active", "node-old"), "state": replace(item.state, node_id="node-old")},
         "expired": {"certificate_expires": "2026-11-01T00:00:00+00:00"},
+        "early": {"membership": Membership("error"), "problem": "error",
+                  "state": replace(item.state, not_before="2027-01-01T00:00:00+00:00")},
+        "clock": {"membership": Membership("error"), "problem": "error",
+                  "state": replace(item.state, clock="2028-01-01T00:00:00+00:00")},
         "noted": {"state": replace(item.state, rejoin=NOTED)},
         "full": {"engine": Engine(True), "membership": Membership(), "problem": "no_engine",
                  "state": replace(item.state, room=1 << 20)},
@@ -144,6 +148,9 @@ def test_a_promotion_that_the_managers_do_not_reach_is_left_as_it_is(state: str)
         ("m3", "gone", "ghost", [REJOIN]),
         ("m3", "unlisted", "ghost", [REJOIN]),
         ("m3", "gone", "expired", [REJOIN]),
+        ("m3", "gone", "early", [REJOIN]),
+        # Nothing is made anew for a clock that is wrong.
+        ("m3", "gone", "clock", []),
         ("w1", "", "noted", [REJOIN]),
         # It reads ready for a while after its node has left.
         ("w1", "", "wiped", [REJOIN]),
