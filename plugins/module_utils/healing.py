@@ -97,7 +97,8 @@ def _restarted(engine: Engine, timeout: float) -> str:
     if status == 124:
         return f"it did not start within {timeout:.0f} s"
     if status != 0:
-        return daemon.engine_words(services.journal(since)) or f"systemctl restart ended with status {status}"
+        return (services.unusable() or daemon.engine_words(services.journal(since))
+                or f"systemctl restart ended with status {status}")
     words = services.start_stopped_engine(timeout)  # the socket, too
     return words or comes_up(engine, since)
 

@@ -185,7 +185,8 @@ def _with_disk(item: HostFacts, result: Mapping[str, Any] | None) -> HostFacts:
     if "facts" not in result:
         return replace(item, state=LocalState(unread=unanswered(item.host, result).why_not))
     told = HostFacts.of(item.host, plain(result["facts"]))
-    return replace(item, state=told.state, certificate_expires=told.certificate_expires)
+    return replace(item, state=told.state, certificate_expires=told.certificate_expires, root=told.root,
+                   not_at_boot=told.not_at_boot)
 
 
 def _facts(variables: Mapping[str, Any], host: str, name: str) -> HostFacts:
