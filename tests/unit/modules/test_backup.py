@@ -306,7 +306,7 @@ def no_archive(patch: pytest.MonkeyPatch, _manager: Manager) -> None:
     [
         (PLAIN, full_disk, "The state could not be copied to .*: No space left on device. Docker runs again."),
         (PLAIN, damaged, "The copy is no state that a manager would start from"),
-        (LOCKED, other_key, "The copy is no state that a manager would start from"),
+        (LOCKED, other_key, "The copy could not be opened"),
         (PLAIN, strange_tls_key, "the TLS key is not the one of the node's certificate"),
         (PLAIN, started_meanwhile, "started while its state was copied .by somebody else., so the copy is worth"),
         (PLAIN, unknown_object, "not what the swarm said .network ghost is in the swarm and not in the state"),
