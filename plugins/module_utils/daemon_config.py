@@ -59,8 +59,8 @@ def ensure(request: Request, check: bool) -> dict[str, Any]:
     failing = libraries.unusable()
     broken = [str(error) for error in failing.values() if not error.missing]
     if broken:
-        raise Refused(f"Nothing was changed: {' '.join(broken)}")
-    lacks = [*([] if _has_engine() else ["engine"]), *failing]
+        raise Refused(' '.join(broken))
+    lacks = lacking()
     if lacks and request.installed:
         raise Refused(f"{', '.join(lacks)} is still lacking after its packages were installed. "
                       f"{' '.join(str(error) for error in failing.values())}".rstrip())
@@ -76,6 +76,11 @@ def ensure(request: Request, check: bool) -> dict[str, Any]:
     if started and check:
         return dict(result, changed=True, msg="The engine would be started.")
     return dict(result, **_Host(request, check, started).settle())
+
+
+def lacking() -> list[str]:
+    """Of the engine and the Python libraries, what cannot be used on this host, whatever package it would come from."""
+    return [*([] if _has_engine() else ["engine"]), *libraries.unusable()]
 
 
 def _has_engine() -> bool:
