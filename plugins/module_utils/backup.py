@@ -22,6 +22,7 @@ from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils import archive, observe, services, statedir, stopped
 from ansible_collections.quorum.swarm.plugins.module_utils.core import manifest, retention
+from ansible_collections.quorum.swarm.plugins.module_utils.core.address import endpoint
 from ansible_collections.quorum.swarm.plugins.module_utils.core.manifest import Manifest
 from ansible_collections.quorum.swarm.plugins.module_utils.core.view import Swarm
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
@@ -201,7 +202,7 @@ def _pack(
         raise Refused(f"The copy is not what the swarm said ({'; '.join(wrong[:3])}), so there is no archive. Docker "
                       "runs. Run again; if it stays so, this manager does not follow the others.")
     address, listed = states.raft_address(state, contents), before.managers.get(before.node_id, "")
-    if address != listed:
+    if endpoint(address) != endpoint(listed):
         raise Refused(f"The copy is not what the swarm said (this manager is {address or 'without an address'} in its "
                       f"raft log, and the swarm lists it at {listed}), so there is no archive. Docker runs. Run again.")
     settings = state.settings

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils import host, journal, observe, statedir, stopped
-from ansible_collections.quorum.swarm.plugins.module_utils.core.view import address_of, endpoint
+from ansible_collections.quorum.swarm.plugins.module_utils.core.address import canonical, endpoint
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import address_of
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     Engine,
     EngineError,
@@ -74,7 +75,7 @@ def _refuse(standing: stopped.Standing, request: Request, advertises: str | None
     words = standing.refusal(request.allow_pause, key_at_hand=True)
     own = next((node for node in standing.nodes if node.id == standing.membership.node_id), None)
     waits = observe.pending_restart()
-    addresses = [one["address"] for one in host.addresses()]
+    addresses = [canonical(one["address"]) for one in host.addresses()]
     if not words and (own is None or not own.voter):
         words = "it is a worker, and only a manager's address is pinned."
     elif not words and own is not None and endpoint(own.manager_addr) != endpoint(request.address):

@@ -17,6 +17,8 @@ from typing import Any
 
 from ansible_collections.quorum.swarm.plugins.module_utils import forcing, host, reinit, settings, statedir, stopped
 from ansible_collections.quorum.swarm.plugins.module_utils import journal as journals
+from ansible_collections.quorum.swarm.plugins.module_utils.core.address import canonical
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import address_of
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine, node_facts
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import (
     LockedStateError,
@@ -114,8 +116,8 @@ def _need_address(source: reinit.Source) -> None:
         raise Refused("This step changed nothing: neither the raft membership nor any other file of this manager's "
                       "state says by which address the other managers know it. Name another survivor in "
                       "swarm_recover_survivor.")
-    wanted = source.advertise_addr.rpartition(":")[0].strip("[]")
-    own = [one["address"] for one in host.addresses()]
+    wanted = address_of(source.advertise_addr)
+    own = [canonical(one["address"]) for one in host.addresses()]
     if wanted not in own:
         raise Refused("This step changed nothing: "
                       f"this manager is known to its swarm as {source.advertise_addr}, and this "

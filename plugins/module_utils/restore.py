@@ -27,7 +27,9 @@ from ansible_collections.quorum.swarm.plugins.module_utils import (
 )
 from ansible_collections.quorum.swarm.plugins.module_utils import journal as journals
 from ansible_collections.quorum.swarm.plugins.module_utils.core import manifest
+from ansible_collections.quorum.swarm.plugins.module_utils.core.address import canonical
 from ansible_collections.quorum.swarm.plugins.module_utils.core.manifest import Manifest
+from ansible_collections.quorum.swarm.plugins.module_utils.core.view import address_of
 from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
     Engine,
     node_facts,
@@ -155,8 +157,8 @@ def _refuse(here: forcing.Here, told: Manifest, request: Request) -> None:
 
 def _need_address(told: Manifest) -> None:
     """:raises Refused: this host does not have the archived manager's address."""
-    wanted = told.raft_addr.rpartition(":")[0].strip("[]")
-    own = [one["address"] for one in host.addresses()]
+    wanted = address_of(told.raft_addr)
+    own = [canonical(one["address"]) for one in host.addresses()]
     if wanted not in own:
         raise Refused(
             f"This step changed nothing: the archived manager is known to its swarm as {told.raft_addr}, which is in "
