@@ -133,7 +133,7 @@ def test_one_of_them_brings_the_swarm_back(lab: Lab, operator: Operator, invento
     for name in ("m1", "m3"):
         lab.node(name).kill()
     lost = {"swarm_recover_confirm": before, "swarm_recover_lost": ["m1", "m3"]}
-    run = operator.run("recover", inventory, swarm_recover_powered_off=True, **lost, **ACTIVE)
+    run = operator.start("recover", inventory, swarm_recover_powered_off=True, **lost, **ACTIVE).wait(seconds=600)
     assert run.ok, run.report
     node = by_hostname(host(lab, "m2"))["m2"]
     assert (swarm(host(lab, "m2"))["ID"], node.id, node.leader) == (before, identity, True)

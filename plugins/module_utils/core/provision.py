@@ -547,7 +547,7 @@ def _home(nodes: Sequence[Node]) -> str:
     """What keeps a node for a service; ``nodes``: those that it loses by their availability alone."""
     if not nodes:
         return "Change its constraints, or keep a node that fits."
-    names = ", ".join(node.host or node.hostname for node in nodes)
+    names = ", ".join(sorted(node.host or node.hostname for node in nodes))
     why = "; managers are drained by default where there are workers" * any(one.role == "manager" for one in nodes)
     return (f"This run would drain {names}, where it may run{why}: set swarm_availability: active for the hosts that "
             "are to keep it, or change its constraints.")
