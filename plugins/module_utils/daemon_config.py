@@ -59,7 +59,7 @@ def ensure(request: Request, check: bool) -> dict[str, Any]:
     failing = libraries.unusable()
     broken = [str(error) for error in failing.values() if not error.missing]
     if broken:
-        raise Refused(' '.join(broken))
+        raise Refused(f"This step changed nothing: {' '.join(broken)}")
     lacks = lacking()
     if lacks and request.installed:
         raise Refused(f"{', '.join(lacks)} is still lacking after its packages were installed. "

@@ -28,7 +28,13 @@ from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from ansible_collections.quorum.swarm.plugins.module_utils import services, statedir, stopped
-from ansible_collections.quorum.swarm.plugins.module_utils.engine import Engine, EngineError, Timeout, wait_until
+from ansible_collections.quorum.swarm.plugins.module_utils.engine import (
+    Engine,
+    EngineError,
+    Timeout,
+    engine_facts,
+    wait_until,
+)
 from ansible_collections.quorum.swarm.plugins.module_utils.journal import (
     ASIDE_MOVED,
     BEGUN,
@@ -223,6 +229,11 @@ class Reinit:
             state = self.daemon.engine.membership()["state"]
             if state != "inactive":
                 raise Failed(f"Docker should be in no swarm now, and is '{state}'.")
+            # An init would make a new swarm there, beside the state that was placed here.
+            elsewhere = self._elsewhere()
+            if elsewhere:
+                raise Failed(f"Docker keeps its state in {elsewhere} since it was started, and not in {root_dir}, as "
+                             "its configuration had it: no swarm was made there.")
         entry = self.journal.write(replace(entry, step=FORCING))
         with self._phase("force"):
             self._force()
@@ -230,6 +241,12 @@ class Reinit:
             with self._phase("renew"):
                 self._renew()
         return self.journal.write(replace(entry, step=FORCED))
+
+    def _elsewhere(self) -> str:
+        """The folder of the engine that runs, where it is not the one in which the state was placed; else empty."""
+        told = engine_facts(self.daemon.engine.info())["root_dir"]
+        same = not told or os.path.realpath(told) == os.path.realpath(self.daemon.root_dir)
+        return "" if same else str(told)
 
     def _force(self) -> None:
         engine = self.daemon.engine
@@ -387,7 +404,7 @@ def certificate_ended(root_dir: str) -> bool:
 def undo(daemon: Daemon, journal: Journal, entry: Entry) -> str:
     """Put back what was there before, as long as the force was not seen to work.
 
-    :returns: why it could not be; empty: the host is as it was found.
+    :returns: why it could not be; empty: the host is as it was found, which was looked at.
     """
     root_dir = daemon.root_dir
     if entry.reached(ASIDE_MOVED) or os.path.isdir(entry.aside):
@@ -395,6 +412,7 @@ def undo(daemon: Daemon, journal: Journal, entry: Entry) -> str:
         if words:
             return words
     try:
+        before = _before(root_dir, entry)
         if entry.reached(ASIDE_MOVED):
             statedir.discard(root_dir)
             # What lies in place from now on is not ours: the next run must not discard it.
@@ -408,10 +426,22 @@ def undo(daemon: Daemon, journal: Journal, entry: Entry) -> str:
             statedir.moved(entry.aside, statedir.directory(root_dir))
             with contextlib.suppress(OSError):
                 os.rmdir(os.path.dirname(entry.aside))
+        if statedir.listing(statedir.directory(root_dir)) != before:
+            return f"{statedir.directory(root_dir)} does not hold what it held"
         services.remove(journal.path)
     except OSError as error:
         return f"{error.filename}: {error.strerror}"
     return daemon.start() if entry.ran else ""
+
+
+def _before(root_dir: str, entry: Entry) -> dict[str, int] | None:
+    """What lay in the state directory before this reinit, by path: the size of each file; None: there was no directory.
+
+    :raises OSError: it cannot be read.
+    """
+    if os.path.isdir(entry.aside):
+        return statedir.listing(entry.aside)
+    return None if entry.reached(ASIDE_MOVED) else statedir.listing(statedir.directory(root_dir))
 
 
 def is_as_left(entry: Entry, root_dir: str, runs: bool) -> bool:

@@ -153,6 +153,16 @@ def allocated(root_dir: str) -> int:
     return sum(os.lstat(path).st_blocks * 512 for _name, path in _regular_files(directory(root_dir)))
 
 
+def listing(folder: str) -> dict[str, int] | None:
+    """The size of each file below a state directory, by its path in it; None: there is no such directory.
+
+    :raises OSError: it cannot be read.
+    """
+    if not os.path.isdir(folder):
+        return None
+    return {name: os.lstat(path).st_size for name, path in _regular_files(folder)}
+
+
 def copy(root_dir: str, target: str) -> None:
     """Copy the state directory of a stopped engine to ``target``, which must not be there yet; sparse.
 

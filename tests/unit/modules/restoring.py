@@ -90,6 +90,8 @@ class Machine:
         self.archived_key = self.unlock_key
         self.state = states.read_state(self.archived)
         self.running = True
+        self.elsewhere = ""
+        """The folder that the engine tells, where it is another than its files are in."""
         self.place = "inactive"
         self.calls: list[str] = []
         self.inits: list[dict[str, Any]] = []
@@ -167,7 +169,7 @@ class Machine:
         own: dict[str, Any] = {"LocalNodeState": self.place}
         if self.place == "active":
             own |= {"ControlAvailable": True, "NodeID": self.trouble.get("node") or self._own()[1]}
-        return 200, {"DockerRootDir": str(self.root), "ServerVersion": "26.1.5", "Swarm": own}
+        return 200, {"DockerRootDir": self.elsewhere or str(self.root), "ServerVersion": "26.1.5", "Swarm": own}
 
     def _own(self) -> tuple[str, str]:
         try:

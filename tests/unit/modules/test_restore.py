@@ -314,6 +314,40 @@ def test_what_fails_before_the_swarm_is_there_is_undone(make: Make, what: str) -
     assert not (here.machine.own / "aside").exists() or list((here.machine.own / "aside").iterdir()) == []
 
 
+def test_an_engine_that_starts_with_another_folder_makes_no_swarm_there(make: Make) -> None:
+    """The place of a stopped engine's state follows from its configuration; what its unit runs may change that."""
+    here = make(LOCKED)
+    real = here.machine.start
+
+    def start() -> str:
+        here.machine.elsewhere = "/srv/docker"
+        return real()
+
+    here.machine.start = start  # type: ignore[method-assign]
+    with pytest.raises(Refused, match=r"its state in /srv/docker .*no swarm was made there\. The host is as it was"):
+        here.run()
+    assert here.machine.inits == []
+    assert (tree(here.machine.swarm), here.entry()) == (OLD, None)
+
+
+def test_the_host_is_called_as_it_was_found_only_when_that_was_seen(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = make(LOCKED)
+    here.machine.trouble = {"init": (500, {"message": "it broke"})}
+    moved = statedir.move
+
+    def loses(source: str, target: str) -> None:
+        moved(source, target)
+        if target == str(here.machine.swarm):
+            (here.machine.swarm / "state.json").unlink()
+
+    monkeypatch.setattr(statedir, "move", loses)
+    with pytest.raises(Refused, match=r"could not be put back by itself \(.*/swarm does not hold what it held\)"):
+        here.run()
+    assert here.entry() is not None
+
+
 def test_what_cannot_be_undone_is_told_with_the_place(make: Make) -> None:
     here = make(LOCKED)
     here.machine.trouble = {"start": "it broke"}
