@@ -136,6 +136,9 @@ def told_of(
         for name in values:
             if not str(name).startswith(variables.PREFIXES):
                 continue
+            if name not in variables.VARIABLES:
+                told[host][str(name)] = None  # its name is looked at; its value is the operator's own business
+                continue
             try:
                 told[host][str(name)] = plain(values[name])
             except Exception as error:

@@ -184,7 +184,9 @@ def test_a_variable_that_cannot_be_templated_is_no_state_of_a_host(play: Play) -
 
 
 def test_a_variable_of_the_operators_own_passes(play: Play) -> None:
-    ended = play("quorum.swarm.health", swarm_zones=["a", "b"], swarm_own_variables=["swarm_zones"])
+    """Also one that only the operator's own plays could template."""
+    ended = play("quorum.swarm.health", swarm_zones=["a", "b"], swarm_own_variables=["swarm_zones"],
+                 swarm_registry="{{ ansible_facts.fqdn }}")  # fmt: skip
     assert ended.contacted, ended.said
 
 
