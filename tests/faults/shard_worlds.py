@@ -19,7 +19,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,10 +45,17 @@ LIMIT = 1200
 PREFIX = os.environ.get("QS_WORLDS_LAB", "worlds")
 """How its labs are called."""
 
-PLAIN = "plain"
-BORN = (PLAIN, "data-root-env", "no-socket", "masked-socket", "not-enabled", "no-client", "other-python",
-        "docker-folder", "sudo", "sudo-password", "no-pipelining", "second-address", "loopback-address", "ipv6",
-        "other-port", "userns-remap")  # fmt: skip
+PLAIN, MIXED = "plain", "mixed"
+MIXTURE = {
+    "m1": ["sudo", "second-address"],
+    "m2": ["no-socket", "no-client"],
+    "m3": ["data-root-env", "other-python"],
+    "w1": ["sudo-password", "docker-folder", "no-pipelining"],
+}
+"""No two hosts alike: the point that `make test` runs."""
+BORN = (PLAIN, MIXED, "data-root-env", "no-socket", "masked-socket", "not-enabled", "no-client",
+        "other-python", "docker-folder", "sudo", "sudo-password", "no-pipelining", "second-address",
+        "loopback-address", "ipv6", "other-port", "userns-remap")  # fmt: skip
 """Worlds in which all has to work."""
 STRUCK: dict[str, tuple[list[str], str]] = {
     "user": ([*MANAGERS, *WORKERS], r"\broot\b"),
@@ -69,12 +76,13 @@ class Shared:
     operator: Operator
     folder: Path
     labs: dict[str, Lab] = field(default_factory=dict)
+    prefix: str = PREFIX
 
-    def lab(self, suite: str, odd_as: list[str]) -> Lab:
+    def lab(self, suite: str, odd_as: Mapping[str, Iterable[str]] | Iterable[str]) -> Lab:
         """The lab of an engine, with nodes that are odd and have no swarm."""
         if suite not in self.labs:
             self.end()
-        lab = self.labs[suite] = Lab.up(f"{PREFIX}-{suite}", managers=3, workers=1, suite=suite, odd=odd_as)
+        lab = self.labs[suite] = Lab.up(f"{self.prefix}-{suite}", managers=3, workers=1, suite=suite, odd=odd_as)
         lab.reset()
         return lab
 
@@ -108,7 +116,7 @@ class Scene:
     def written(self, **hosts: Any) -> Path:
         """An inventory of all nodes, as the lab has them."""
         return Inventories(self.lab, self.folder).write(
-            MANAGERS, WORKERS, hosts=hosts, swarm_controller_dir=str(self.controller), ansible_timeout=5,
+            MANAGERS, WORKERS, hosts=hosts, swarm_controller_dir=str(self.controller), ansible_timeout=30,
             swarm_autolock=True,
         )  # fmt: skip
 
@@ -201,7 +209,8 @@ def run(shared: Shared, point: str) -> list[str]:
     suite, _, world = point.partition(": ")
     folder = shared.folder / f"{suite}-{world}-{time.monotonic_ns()}"
     folder.mkdir()
-    born = [world] if world in BORN and world != PLAIN else []
+    alike = [world] if world in BORN and world != PLAIN else []
+    born: Mapping[str, Iterable[str]] | Iterable[str] = MIXTURE if world == MIXED else alike
     with told_briefly():
         scene = Scene(shared.operator, shared.lab(suite, born), world, folder)
         return _struck(scene) if world in STRUCK else _born(scene)
@@ -289,7 +298,7 @@ def _seconds(run: Run) -> str:
 
 def _said(run: Run) -> str:
     """The findings that health names, else that there are none."""
-    found = dict.fromkeys(re.findall(r"\b(?:warning|notice|critical)\W+([a-z]+(?:_[a-z]+)+)\b", run.output))
+    found = dict.fromkeys(re.findall(r"^  ([a-z]+(?:_[a-z]+)+): ", run.output, re.MULTILINE))
     return ", ".join(found) or "well"
 
 
