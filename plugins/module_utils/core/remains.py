@@ -284,7 +284,7 @@ def state_found(wanted: Wanted, facts: Mapping[str, HostFacts], lies: Remains, o
     if lies.swarm_id and lies.swarm_id == own:
         return Finding("state_found", "critical", fact, "It is of this very swarm. Where the swarm lists the host: "
                        f"ansible-playbook quorum.swarm.rejoin -e swarm_node={lies.host}", lies.host)
-    live = (f"ansible-playbook quorum.swarm.recover -e swarm_id={lies.swarm_id}" if lies.raft_log else
+    live = ("keep it as it is; docs/runbook.md says how it is brought back by hand" if lies.raft_log else
             "bring back its managers")
     if lies.swarm_id and lies.swarm_id == wanted.swarm_id:
         return Finding("state_found", "critical", fact, f"It is of the swarm of this inventory (swarm_id): {live}",
@@ -293,6 +293,10 @@ def state_found(wanted: Wanted, facts: Mapping[str, HostFacts], lies: Remains, o
         return Finding("state_found", "critical", fact, "Look at it before anything else, and keep a copy: "
                        "nothing here takes it away.", lies.host)
     others = [host for host, item in facts.items() if item.state.swarm_id == lies.swarm_id]
+    users = sorted(host for host in others if facts[host].membership.state not in ("", "inactive"))
+    if users:
+        return Finding("state_found", "critical", fact, f"{', '.join(users)} {'is' if len(users) == 1 else 'are'} in "
+                       "that swarm: keep it until that one is as it shall be.", lies.host)
     return Finding("state_found", "critical", fact,
                    f"If that swarm is to live: {live}. If you know that it is not: {word(others, lies.swarm_id)} moves "
                    "the state aside, and deletes nothing.", lies.host)
