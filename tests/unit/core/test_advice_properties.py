@@ -113,14 +113,16 @@ def _nodes(draw: st.DrawFn, item: HostFacts) -> HostFacts:
     swarm_id = draw(st.sampled_from(["swarm1", "swarm1", "swarm2"]))
     is_manager = draw(st.booleans()) if name in MANAGERS else draw(st.integers(0, 9)) == 0
     role = "manager" if is_manager else "worker"
-    state = LocalState("/var/lib/docker", swarm_id, f"id-{name}", role, is_manager,
-                       tuple((f"id-{other}", f"{ADDR[other]}:2377") for other in MANAGERS),
-                       written="2026-11-22T08:00:00+00:00", **_validity(draw))  # type: ignore[arg-type]
+    # Of the second swarm nothing is known to the first: its nodes and managers are elsewhere.
+    ours = swarm_id == "swarm1"
+    peers = (tuple((f"id-{other}", f"{ADDR[other]}:2377") for other in MANAGERS) if ours
+             else (("id-x", "203.0.113.9:2377"),))
+    node_id = f"id-{name}" if ours else f"other-{name}"
+    state = LocalState("/var/lib/docker", swarm_id, node_id, role, is_manager,
+                       peers, written="2026-11-22T08:00:00+00:00", **_validity(draw))  # type: ignore[arg-type]
     if draw(st.integers(0, 4)) == 0:
         state = LocalState(unread="permission denied")
     condition = draw(st.sampled_from(["active", "reads", "inactive", "error", "pending", "locked", "stopped"]))
-    peers = tuple((f"id-{other}", f"{ADDR[other]}:2377") for other in MANAGERS)
-    node_id = f"id-{name}"
     if condition == "stopped":
         return replace(item, engine=Engine(True), problem="no_engine", state=state)
     if condition == "inactive":
