@@ -11,7 +11,7 @@ judges, plans and advises. What would be printed is read as an operator reads it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -37,7 +37,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.core.view import (
     Membership,
     Swarm,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .world import manager, worker
@@ -151,11 +151,22 @@ def free(name: str) -> HostFacts:
                      addresses=(Address(ADDR[name], 24, "eth0"),), libraries=("docker", "nacl", "cryptography"))
 
 
+def member(name: str) -> HostFacts:
+    """A working node of the first swarm."""
+    is_manager = name in MANAGERS
+    return replace(
+        free(name), membership=Membership("active", f"id-{name}", control=is_manager),
+        problem="" if is_manager else "not_manager", swarm=Swarm("swarm1") if is_manager else None,
+        nodes=NODES if is_manager else (), state=LocalState("/var/lib/docker", "swarm1", f"id-{name}",
+                                                            "manager" if is_manager else "worker", is_manager))
+
+
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """Any hosts; in half of the worlds most are free, so that the others decide what is said."""
-    odd = set(draw(st.one_of(st.just(HOSTS), st.lists(st.sampled_from(HOSTS), min_size=1, max_size=2))))
-    facts = {name: draw(hosts(name)) if name in odd else free(name) for name in HOSTS}
+    """Any hosts; in most worlds the others are free, or members of one swarm, so that few decide what is said."""
+    odd = set(draw(st.one_of(st.just(HOSTS), *[st.lists(st.sampled_from(HOSTS), min_size=1, max_size=2)] * 3)))
+    usual = draw(st.sampled_from([free, member]))
+    facts = {name: draw(hosts(name)) if name in odd else usual(name) for name in HOSTS}
     return World(facts, draw(st.sampled_from(["", "", "swarm1"])), draw(st.booleans()))
 
 
@@ -186,8 +197,7 @@ def advice(found: Iterable[Finding]) -> list[tuple[str, str]]:
     return [(item.id, item.remedy) for item in found if item.remedy]
 
 
-@given(WORLDS)
-def test_a_swarm_is_made_only_where_none_can_be(world: World) -> None:
+def a_swarm_is_made_only_where_none_can_be(world: World, found: Sequence[Finding]) -> None:
     wanted, facts = world.wanted, world.facts
     judgement = verdict.judge([facts[name] for name in MANAGERS], wanted.swarm_id, NOW)
     decision = provision.decide(wanted, judgement, facts)
@@ -197,31 +207,28 @@ def test_a_swarm_is_made_only_where_none_can_be(world: World) -> None:
         assert settled
     elif judgement.verdict == "absent":
         assert decision.refusals
-    makes = [remedy for _id, remedy in advice(printed(world)) if MAKES in remedy]
+    makes = [remedy for _id, remedy in advice(found) if MAKES in remedy]
     assert not makes or settled
 
 
-@given(WORLDS)
-def test_nobody_is_told_to_leave_or_to_be_removed(world: World) -> None:
-    for identifier, remedy in advice(printed(world)):
+def nobody_is_told_to_leave_or_to_be_removed(world: World, found: Sequence[Finding]) -> None:
+    for identifier, remedy in advice(found):
         if identifier != "ghost":  # the host itself said that it is another node now
             assert not TAKES_OUT.search(remedy), (identifier, remedy)
 
 
-@given(WORLDS)
-def test_nothing_is_restored_over_a_log_that_is_there_or_may_be(world: World) -> None:
+def nothing_is_restored_over_a_log_that_is_there_or_may_be(world: World, found: Sequence[Finding]) -> None:
     """Where only the operator knows that hosts are gone, the advice says so."""
     logs = {name for name, item in world.facts.items() if item.state.raft_log and item.state.swarm_id == "swarm1"}
     maybe = world.whole() - logs
-    for identifier, remedy in advice(printed(world)):
+    for identifier, remedy in advice(found):
         if "quorum.swarm.restore" in remedy:
             assert not logs or "swarm1" not in remedy, (identifier, remedy)
             assert not maybe or IF_GONE.search(remedy), (identifier, remedy)
 
 
-@given(WORLDS)
-def test_only_states_that_nobody_uses_are_offered_to_be_moved_aside(world: World) -> None:
-    for identifier, remedy in advice(printed(world)):
+def only_states_that_nobody_uses_are_offered_to_be_moved_aside(world: World, found: Sequence[Finding]) -> None:
+    for identifier, remedy in advice(found):
         if "swarm_discard_state" not in remedy or identifier == "discard_refused":
             continue
         named = set(re.findall(r'"([mw][0-9])": "(swarm[12])"', remedy))
@@ -236,9 +243,8 @@ def test_only_states_that_nobody_uses_are_offered_to_be_moved_aside(world: World
         assert re.search(r"[Ii]f you know that it is not", remedy)
 
 
-@given(WORLDS)
-def test_nobody_is_offered_as_lost_who_was_heard_or_could_not_be_read(world: World) -> None:
-    for identifier, remedy in advice(printed(world)):
+def nobody_is_offered_as_lost_who_was_heard_or_could_not_be_read(world: World, found: Sequence[Finding]) -> None:
+    for identifier, remedy in advice(found):
         for names in re.findall(r'"swarm_recover_lost": \[([^]]*)\]', remedy):
             for host in re.findall(r'"([mw][0-9])"', names):
                 item = world.facts[host]
@@ -247,12 +253,29 @@ def test_nobody_is_offered_as_lost_who_was_heard_or_could_not_be_read(world: Wor
                 assert not (item.state.raft_log and item.state.swarm_id in remedy), (identifier, remedy)
 
 
-@given(WORLDS)
-def test_a_member_in_trouble_is_never_called_a_join_that_stopped(world: World) -> None:
-    for item in printed(world):
+def a_member_in_trouble_is_never_called_a_join_that_stopped(world: World, found: Sequence[Finding]) -> None:
+    for item in found:
         if item.id == "half_joined":
             state = world.facts[item.host].state
             assert (state.swarm_id, state.raft_log, state.unread) == ("", False, ""), item
+
+
+PROPERTIES = (
+    a_swarm_is_made_only_where_none_can_be,
+    nobody_is_told_to_leave_or_to_be_removed,
+    nothing_is_restored_over_a_log_that_is_there_or_may_be,
+    only_states_that_nobody_uses_are_offered_to_be_moved_aside,
+    nobody_is_offered_as_lost_who_was_heard_or_could_not_be_read,
+    a_member_in_trouble_is_never_called_a_join_that_stopped,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(WORLDS)
+def test_no_advice_destroys(world: World) -> None:
+    found = printed(world)
+    for holds in PROPERTIES:
+        holds(world, found)
 
 
 def ended(name: str) -> HostFacts:
