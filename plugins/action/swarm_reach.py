@@ -10,9 +10,8 @@ On the controller for ``judge``; all else is the module's.
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.quorum.swarm.plugins.module_utils.core import inventory, ways
-from ansible_collections.quorum.swarm.plugins.plugin_utils import controller
+from ansible_collections.quorum.swarm.plugins.plugin_utils import console, controller
 
 
 class ActionModule(ActionBase):
@@ -37,7 +36,7 @@ class ActionModule(ActionBase):
         refusals = [item for item in inventory.refused(found, allowed) if item.severity == "critical"]
         controller.refuse(refusals, task_vars)
         for item in found:
-            Display().display(f"warning: {item.sentence()}")
+            console.say(f"warning: {item.sentence()}")
         return {"changed": False}
 
 
