@@ -323,7 +323,7 @@ class TestKeys:
 
         def absent(name: str, *args, **kwargs):
             if name.split(".")[0] == library:
-                raise ImportError(name)
+                raise ModuleNotFoundError(name, name=library)
             return real(name, *args, **kwargs)
 
         files = Manager().write(b"").files()
