@@ -57,8 +57,8 @@ class ActionModule(ActionBase):
         ask = [host for host in managers if host not in never]
         if not ask:
             raise controller.refused(self._vars, f"{inventory.MANAGERS} has no host that is not "
-                                    f"compromised ({', '.join(managers)}): there is no manager to act from. Restore a "
-                                    "backup on clean hosts: ansible-playbook quorum.swarm.restore")
+                                     f"compromised ({', '.join(managers)}): there is no manager to act from. Restore a "
+                                     "backup on clean hosts: ansible-playbook quorum.swarm.restore")
         if self._wanted.controller_dir and not self._task.check_mode:
             controller_dir.refuse_short_life(self._wanted, self._vars, archives=False)
             controller_dir.prepare(self._wanted.controller_dir)
@@ -77,8 +77,8 @@ class ActionModule(ActionBase):
         found, refusals = expel.targets(start["names"], view.nodes, remembered, self._wanted, known)
         if not found and not any(entry.todo for entry in remembered) and not refusals:
             raise controller.refused(self._vars, "swarm_node is not set, no host of swarm_absent "
-                                    "has swarm_compromised: true, and nothing was broken off. "
-                                    f"{expel.COMMAND} -e swarm_node=HOST")
+                                     "has swarm_compromised: true, and nothing was broken off. "
+                                     f"{expel.COMMAND} -e swarm_node=HOST")
         controller.refuse(refusals, self._vars)
         new = expel.entries_of(found, int(time.time()), start["rotate_ca"])
         after = expel.noted(remembered, new)
@@ -86,8 +86,8 @@ class ActionModule(ActionBase):
         controller.refuse(expel.refuse(view.nodes, ids), self._vars)
         if new and view.swarm.autolock and not self._wanted.controller_dir:
             raise controller.refused(self._vars, "The swarm is autolocked, and "
-                                    "swarm_controller_dir is not set: the new unlock key would have no place to be "
-                                    "kept. Set it.")
+                                     "swarm_controller_dir is not set: the new unlock key would have no place to be "
+                                     "kept. Set it.")
         for target in found:
             for note in expel.elsewhere(target, self._addresses()):
                 _say(f"{note.severity}: {note.sentence()}")
@@ -113,7 +113,7 @@ class ActionModule(ActionBase):
                                  if item.membership.node_id not in ids})
         if not here:
             raise controller.refused(self._vars, "No manager that is not compromised answers and "
-                                    "reads the swarm. ansible-playbook quorum.swarm.health")
+                                     "reads the swarm. ansible-playbook quorum.swarm.health")
         pending = [entry for entry in after if entry.todo]
         if pending and not self._task.check_mode:
             self._keep(start, {"swarm_id": view.swarm.id, "actor": here, "through": False,

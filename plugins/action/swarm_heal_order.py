@@ -96,7 +96,7 @@ class ActionModule(ActionBase):
         acts = self._acts(found, view, facts) and not self._task.check_mode
         if acts and not here:
             raise controller.refused(self._vars, "No manager that works answers and reads the "
-                                    "swarm. ansible-playbook quorum.swarm.health")
+                                     "swarm. ansible-playbook quorum.swarm.health")
         chosen = [*daemon, *reboot] if acts else []
         return {
             "swarm_id": view.swarm.id, "actor": here, "begin": [here] if acts and not before else [],
@@ -204,7 +204,7 @@ class ActionModule(ActionBase):
             return nothing
         if not here:
             raise controller.refused(self._vars, "No other manager answers and reads the swarm: "
-                                    "nobody could take this host in again.")
+                                     "nobody could take this host in again.")
         _say(f"Plan ({len(work.steps)} step{'s' * (len(work.steps) != 1)}):")
         for step in work.steps:
             _say(f"  {step.kind:<8}  {step.host:<8}  {step.why}".rstrip())

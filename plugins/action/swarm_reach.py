@@ -31,7 +31,7 @@ class ActionModule(ActionBase):
         plan = controller.plain(task_vars["hostvars"]["localhost"].get("__swarm_plan") or {})
         into = ways.Ways(plan.get("ways") or {}, tuple(plan.get("triers") or ()))
         found = ways.judge(into, _told(task_vars, into.targets, "__swarm_listens"),
-                            _told(task_vars, into.triers, "__swarm_tried"))
+                           _told(task_vars, into.triers, "__swarm_tried"))
         allowed = frozenset(plan.get("allow") or ())
         refusals = [item for item in inventory.refused(found, allowed) if item.severity == "critical"]
         controller.refuse(refusals, task_vars)

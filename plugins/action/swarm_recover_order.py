@@ -115,11 +115,11 @@ class ActionModule(ActionBase):
             return self._judged(recover.REST if host else recover.NOTHING, host, judged.view.swarm.id, reading)
         if says == recover.OTHER:
             raise controller.refused(self._vars, f"{judged.verdict}: {judged.reason} That is "
-                                    "nothing that recover is for. ansible-playbook quorum.swarm.health")
+                                     "nothing that recover is for. ansible-playbook quorum.swarm.health")
         if says == recover.UNSURE:
             if before.get("looks", 0) >= 2:
                 raise controller.refused(self._vars, "The managers say something else each time "
-                                        f"that they are asked, at last: {judged.reason} Run again when that has ended.")
+                                         f"that they are asked, at last: {judged.reason} Run again when that is over.")
             _say(f"{judged.verdict}: {judged.reason} They are asked once more after {recover.APART:.0f} s.")
             return {**self._judged("", "", "", reading), "again": True, "looks": before.get("looks", 0) + 1}
         found = self._loss(facts)
@@ -153,9 +153,9 @@ class ActionModule(ActionBase):
             raise controller.refused(self._vars, f"split: {says[0]} {says[1]}")
         if not found.remembers:
             raise controller.refused(self._vars, f"split: {found.sentence} The host it was "
-                                    "recovered from does not answer as a manager of it, and only there the rest of "
-                                    "the recovery can be done. ansible-playbook quorum.swarm.provision takes the "
-                                    "others in.")
+                                     "recovered from does not answer as a manager of it, and only there the rest of "
+                                     "the recovery can be done. ansible-playbook quorum.swarm.provision takes the "
+                                     "others in.")
         _say(f"split: {found.sentence} The others are taken into it.")
         return self._judged(recover.REST, found.host, found.swarm_id, reading)
 

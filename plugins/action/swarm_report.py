@@ -52,7 +52,7 @@ class ActionModule(ActionBase):
         judgement = health.full(self._with_settings(judgement, plan, task_vars), wanted, facts)
         for owner in self._taken_over(plan, task_vars):
             console.say(f"note: the lease of {owner} on this swarm was taken over: it had expired, or its run is "
-                            f"known to be dead.")
+                        f"known to be dead.")
         for line in ["", *report.swarm(judgement, wanted, facts), ""]:
             console.say(line)
         planned = [Finding(**item) for item in plan.get("unsettled") or []]

@@ -79,7 +79,7 @@ class ActionModule(ActionBase):
             sha256 = archive.checksum_of(path)
         except archive.KeyNeeded as error:
             raise controller.refused(self._vars, f"{error} Name a file that holds it: "
-                                    "-e swarm_unlock_key_file=FILE") from None
+                                     "-e swarm_unlock_key_file=FILE") from None
         except archive.BadArchive as error:
             raise controller.refused(self._vars, f"{error}") from None
         except OSError as error:

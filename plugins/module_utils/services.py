@@ -168,7 +168,7 @@ def root_dir(answered: str = "") -> str:
     except OSError as error:
         raise place.Unresolved(f"{error.filename}: {error.strerror}") from None
     except ValueError as error:
-        raise place.Unresolved(str(error).split(". ")[0].rstrip(".")) from None
+        raise place.Unresolved(str(error).split(". ", maxsplit=1)[0].rstrip(".")) from None
     if away:
         raise place.Unresolved(f"{away}, on which Docker keeps its state ({root}), is in /etc/fstab and not mounted")
     if root != place.DEFAULT_ROOT and host.engine_installed() and not os.path.lexists(root):

@@ -15,7 +15,7 @@ description:
     and changes nothing.
   - The engine is asked over its own socket, by C(curl), Python 3, Perl or C(nc), whatever the user's environment,
     shell and client configuration say, and only where systemd says that it runs. Where none of them is there,
-    RV(facts.problem) is V(unknown), which says nothing of the engine.
+    C(problem) of RV(facts) is V(unknown), which says nothing of the engine.
   - Internal to the playbooks of this collection. It runs on the controller, and its script on the host.
 author:
   - the quorum.swarm authors (!UNKNOWN)
