@@ -50,7 +50,7 @@ from ansible_collections.quorum.swarm.plugins.module_utils.journal import (
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import keys, layout
 from ansible_collections.quorum.swarm.plugins.module_utils.raft import state as states
 from ansible_collections.quorum.swarm.plugins.module_utils.raft.errors import RaftStateError
-from ansible_collections.quorum.swarm.plugins.module_utils.raft.store import Contents
+from ansible_collections.quorum.swarm.plugins.module_utils.raft.store import Contents, StoredCluster
 
 PATIENCE = 30 * 10**9
 """Nanoseconds: the heartbeat period of a swarm that has just been made of an old state. Six of them make three minutes
@@ -127,6 +127,8 @@ class Source:
     """Whether the node's key is."""
     key_file: bytes = field(repr=False)
     """The node's key file, opened."""
+    force_rotate: int = 0
+    """How often a new root certificate was asked for (``CAConfig.ForceRotate``)."""
 
     @classmethod
     def of(cls, files: Mapping[str, bytes], modes: Mapping[str, int], unlock_key: str, autolock: bool) -> Source:
@@ -139,13 +141,16 @@ class Source:
         found = states.read_state(files)
         opened = states.prove_keys(found, unlock_key or None)
         settings = found.settings
-        address = states.raft_address(found, _opened(found, unlock_key or None))
+        contents = _opened(found, unlock_key or None)
+        address = states.raft_address(found, contents)
+        rotations = [one.force_rotate for one in contents.objects if isinstance(one, StoredCluster)] if contents else []
         return cls(
             files, modes, found.certificate.swarm, found.certificate.node,
             settings.listen_addr if settings else address,
             address,
             settings.data_path_addr if settings else "",
             autolock or found.node_key.locked, found.node_key.locked, keys.opened_file(found.node_key, opened),
+            rotations[0] if rotations else 0,
         )
 
     def placed(self) -> dict[str, bytes]:
@@ -157,14 +162,18 @@ class Source:
     def body(self) -> dict[str, Any]:
         """The body of ``POST /swarm/init``.
 
-        Pool, subnet size and data path port are left out: what is left out is kept (seen on Docker 26.1).
+        Pool, subnet size and data path port are left out: what is left out is kept (seen on Docker 26.1). How often a
+        new root certificate was asked for is not kept: said otherwise, or left out, the engine makes another one.
         """
         return {
             "ListenAddr": self.listen_addr,
             "AdvertiseAddr": self.advertise_addr,
             "DataPathAddr": self.data_path_addr,
             "ForceNewCluster": True,
-            "Spec": {"EncryptionConfig": {"AutoLockManagers": self.autolock}},
+            "Spec": {
+                "EncryptionConfig": {"AutoLockManagers": self.autolock},
+                **({"CAConfig": {"ForceRotate": self.force_rotate}} if self.force_rotate else {}),
+            },
         }
 
 

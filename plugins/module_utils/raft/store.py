@@ -76,12 +76,14 @@ class StoredCluster(StoredObject):
         default_addr_pool: the address pools of new overlay networks; empty for the engine's own.
         subnet_size: prefix length of new networks; 0 for the engine's own.
         data_path_port: UDP port of overlay networks; 0 for the engine's own.
+        force_rotate: how often a new root certificate was asked for; whoever forces the swarm anew has to say it again.
     """
 
     autolock: bool
     default_addr_pool: tuple[str, ...]
     subnet_size: int
     data_path_port: int
+    force_rotate: int
 
 
 @dataclass(frozen=True)
@@ -260,6 +262,7 @@ def _object(kind: str, view: memoryview, where: str) -> StoredObject:
                                     for number, _type, value in wire.fields(view, where) if number == 11),
             subnet_size=wire.as_number(found.get(12, 0), where),
             data_path_port=wire.as_number(found.get(13, 0), where),
+            force_rotate=_number(_message(parts, 6, where), 5, where),  # ClusterSpec.ca_config, CAConfig.force_rotate
         )
     return StoredObject(kind, identifier, name, version, labels)
 

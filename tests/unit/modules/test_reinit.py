@@ -271,6 +271,14 @@ def test_without_the_engines_settings_the_logs_address_is_taken(make: Make) -> N
     assert (body["ListenAddr"], body["AdvertiseAddr"], body["DataPathAddr"]) == (address, address, "")
 
 
+def test_a_root_certificate_that_was_changed_before_is_not_changed_by_the_force(make: Make) -> None:
+    """The engine compares the number with its own, and makes a new root certificate where they differ."""
+    source = source_of(make())
+    assert source.force_rotate == 0
+    assert "CAConfig" not in source.body()["Spec"]
+    assert replace(source, force_rotate=2).body()["Spec"]["CAConfig"] == {"ForceRotate": 2}
+
+
 def test_nothing_secret_is_shown(make: Make) -> None:
     machine = make(LOCKED)
     shown = repr(work_of(machine)) + repr(source_of(machine))

@@ -411,12 +411,12 @@ class TestContents:
         assert names(contents) == [("task", "t1", "web.3"), ("task", "t2", "web.n1")]
 
     def test_cluster(self) -> None:
-        spec = forge.message((1, annotated("default")), (8, forge.message((1, 1))))
+        spec = forge.message((1, annotated("default")), (6, forge.message((5, 2))), (8, forge.message((1, 1))))
         item = forge.message((1, "c1"), (2, meta(5)), (3, spec), (11, "10.1.0.0/16"), (11, "10.2.0.0/16"), (12, 26),
                              (13, 4790))
         assert self.read(Manager().write(request((CREATE, CLUSTER, item)))).objects == (store.StoredCluster(
             "cluster", "c1", "default", 5, {}, autolock=True, default_addr_pool=("10.1.0.0/16", "10.2.0.0/16"),
-            subnet_size=26, data_path_port=4790),)
+            subnet_size=26, data_path_port=4790, force_rotate=2),)
 
     def test_payloads_are_not_returned(self) -> None:
         made = Manager().write(request((CREATE, SECRET, thing("x1", "password", payload=b"hunter2"))))
