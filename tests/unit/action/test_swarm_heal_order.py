@@ -233,7 +233,7 @@ def test_check_mode_ends_well_only_where_its_plan_can_come_true(controller: Cont
     report = controller("report", True)
     assert report["failed"]
     assert report["msg"] == ("w1 is down, and does not answer (no route): nothing that this playbook can do. Power it "
-                             "on, or list it under swarm_absent.")
+                             "on. If it is gone for good, list it under swarm_absent.")
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -261,7 +261,8 @@ def test_what_is_left_fails_the_run(controller: Controller) -> None:
     assert controller("judge")["begin"] == []
     report = controller("report")
     assert report["failed"]
-    assert report["msg"] == ("w1 is down, and does not answer (no route). Power it on, or list it under swarm_absent.")
+    assert report["msg"] == ("w1 is down, and does not answer (no route). Power it on. If it is gone for good, list it "
+                             "under swarm_absent.")
 
 
 @pytest.mark.parametrize(
