@@ -269,7 +269,7 @@ def elsewhere(lab: Lab) -> Iterator[dict[str, Any]]:
         (lambda lab: no_ssh(lab, "m3"), ("m3 cannot be reached", "may be a member"), ""),
         (lambda lab: no_ssh(lab, "w1"), ("w1 does not answer",), ""),
         (no_engine, ("Docker does not answer on m3", "may be a member"), ""),
-        (other_swarm, ("w1 belongs to a swarm", "docker swarm leave"), ""),
+        (other_swarm, ("w1 is a member of swarm", "none is made anew", "correct the inventory"), ""),
         (listed_twice, ("twin and w1 are one machine under 2 names",), "swarm_allow_cloned_hosts"),
         (not_on_host, ("m2 is to advertise 192.0.2.2", "it has: "), "swarm_allow_address_not_on_host"),
         (named, ("m2 has no swarm_advertise_addr", "Set swarm_advertise_addr"), ""),

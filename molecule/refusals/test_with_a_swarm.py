@@ -106,6 +106,9 @@ def test_a_promotion_that_does_not_come_true_is_no_lost_voter(
                seconds=90)  # fmt: skip
     operator.provision(wanted)
     assert by_hostname(by_manager)["w1"].role == "worker"
+    # Its certificate follows a few seconds later, and would be a change to the test after this one.
+    role = "openssl x509 -noout -subject -in /var/lib/docker/swarm/certificates/swarm-node.crt"
+    eventually(lambda: "swarm-worker" in lab.node("w1").run(role).stdout, "w1 has a worker's certificate")
 
 
 def test_a_service_that_would_be_homeless(lab: Lab, operator: Operator, inventories: Inventories, wanted: Path) -> None:

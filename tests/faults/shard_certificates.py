@@ -145,6 +145,7 @@ class Scene:
     def end_certificates(self, names: tuple[str, ...], early: bool) -> None:
         """They end on these hosts; the engines of the others are started anew, too."""
         authority = Authority(self.lab, "m1", self.nodes)
+        self.tokens = tokens(self.lab, "m1")  # with a new root certificate they are others
         restored.stop(self.lab, EVERYBODY)
         with ThreadPoolExecutor(5) as pool:
             list(pool.map(lambda name: authority.expire(name, self.nodes[name], early), names))

@@ -323,7 +323,12 @@ def _without_managers(
     logs = sorted(host for host, item in facts.items()
                   if swarm_id and item.state.swarm_id == swarm_id and item.state.raft_log)
     kept = archives.get(swarm_id)
-    if logs:
+    working = sorted(item.host for item in members if item.membership.control and not item.membership.error
+                     and item.membership.state == "active")
+    if working:
+        remedy = (f"{', '.join(working)} is a manager of it, and it works: correct the inventory. List it under "
+                  "swarm_managers where this inventory is about that swarm, else nowhere in it.")
+    elif logs:
         remedy = f"{', '.join(logs)} has its log: ansible-playbook quorum.swarm.recover -e swarm_id={swarm_id}"
     elif kept is not None:
         remedy = (f"If its managers are lost, this brings it back (youngest archive kept, of {kept.host}), and these "
