@@ -96,6 +96,7 @@ def inventory_of(lab: Lab, key: str, folder: str) -> dict[str, Any]:
         "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
         "ansible_python_interpreter": "/usr/bin/python3",
         "swarm_controller_dir": folder,
+        "swarm_allow_ephemeral_controller": True,  # this controller is a container, and does not outlast the lab
     }
     children = everything["children"]
     groups = {
