@@ -39,6 +39,10 @@ options:
       - In a playbook, where V(place) stands for both, the word is the one that the host registered as
         C(__swarm_listens), and the host itself is left out.
     type: dict
+  word:
+    description: With O(stop), the word that this run listened with; another run's is left alone.
+    type: str
+    default: ""
   stop:
     description: Whether to listen no longer.
     type: bool
@@ -93,6 +97,7 @@ def main() -> None:
             "listen": {"type": "str"},
             "targets": {"type": "dict"},
             "stop": {"type": "bool", "default": False},
+            "word": {"type": "str", "default": ""},
             "judge": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -106,7 +111,7 @@ def main() -> None:
             module.exit_json(**reaching.attempt(module.params["targets"]))
     except OSError as error:
         module.fail_json(msg=f"This host cannot listen at {module.params['listen']}: {error.strerror}.")
-    module.exit_json(**reaching.stop())
+    module.exit_json(**reaching.stop(module.params["word"]))
 
 
 if __name__ == "__main__":
