@@ -280,7 +280,11 @@ def decide(
 
 def _ways(wanted: Wanted, decision: Decision, view: View | None) -> ways.Ways:
     """The ways into hosts that become managers in this run, or were promoted before and have not arrived."""
-    nodes = view.nodes if view is not None else ()
+    if view is None:
+        # Two runs may be about to make the swarm, and no lease keeps them apart yet: one that listens on 2377 would
+        # take the port from the engine of the other. What is blocked is then said by the run that promotes.
+        return ways.Ways({})
+    nodes = view.nodes
     matched = plan.match(nodes, decision.orders)
     places = {join.host: join.advertise_addr for join in (*([decision.init] if decision.init else []), *decision.joins)}
     becoming = [step.host for step in decision.steps if step.kind == "promote"]
