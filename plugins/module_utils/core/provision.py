@@ -286,12 +286,10 @@ def _ways(wanted: Wanted, decision: Decision, view: View | None) -> ways.Ways:
         return ways.Ways({})
     nodes = view.nodes
     matched = plan.match(nodes, decision.orders)
-    places = {join.host: join.advertise_addr for join in (*([decision.init] if decision.init else []), *decision.joins)}
+    places = {join.host: join.advertise_addr for join in decision.joins}
     becoming = [step.host for step in decision.steps if step.kind == "promote"]
     becoming += [order.host for order in decision.orders if order.role == "manager" and order.host in matched
                  and matched[order.host].is_manager and not matched[order.host].voter]
-    if decision.init is not None and becoming:
-        becoming.append(decision.init.host)
     targets = {}
     for host in becoming:
         addr = places.get(host) or (matched[host].addr if host in matched else "")
